@@ -1,0 +1,87 @@
+package signals
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"redalert/schemas"
+)
+
+// ErrNotFound is returned when an event or customer does not exist.
+var ErrNotFound = errors.New("not found")
+
+// Batch is what a Consumer hands over. Commit makes the log move on; it is
+// called only after everything the batch causes is durable. Without a commit
+// the same events come again, to this consumer or another.
+type Batch struct {
+	Events []schemas.Event
+	Commit func(context.Context) error
+}
+
+// Consumer reads accepted events, at least once each, in order per partition
+// key. Fetch blocks until there is at least one, or ctx ends. Lag counts
+// events not yet committed.
+type Consumer interface {
+	Fetch(ctx context.Context, max int) (Batch, error)
+	Lag(ctx context.Context) (int64, error)
+}
+
+// EventPublisher takes the signals that the clock raises into the log of
+// events, as ingest does with everything else.
+type EventPublisher interface {
+	Publish(ctx context.Context, events []schemas.Event) error
+}
+
+// AlertPublisher is the log of alerts. It returns nil only when every notice
+// is durable; a notice may be published twice.
+type AlertPublisher interface {
+	PublishAlerts(ctx context.Context, notices []schemas.Notice) error
+}
+
+// Quarantine takes an event the scorer failed on.
+type Quarantine interface {
+	Put(ctx context.Context, items []schemas.Quarantined) error
+}
+
+// History is the memory: every event with its verdict.
+type History interface {
+	// Store keeps events and verdicts, idempotent by event id, in one
+	// transaction, and answers the standing verdict of each: the first one
+	// stored wins over a replay.
+	Store(ctx context.Context, scored []schemas.Scored) ([]schemas.Verdict, error)
+	// Events, Verdicts and Orders list in a stable order; events by
+	// (collected_at, id), verdicts by (scored_at, id), orders by (placed_at, ref).
+	Events(ctx context.Context, q schemas.ListQuery) (schemas.Page[schemas.Event], error)
+	Verdicts(ctx context.Context, q schemas.ListQuery) (schemas.Page[schemas.Verdict], error)
+	Orders(ctx context.Context, q schemas.ListQuery) (schemas.Page[schemas.OrderRecord], error)
+	// Trend answers a chart. Kind is alerts or churn.
+	Trend(ctx context.Context, kind string, q schemas.TrendQuery) (schemas.Trend, error)
+}
+
+// Records answers single things out of history, for pages.
+type Records interface {
+	Scored(ctx context.Context, eventIDs []string) ([]schemas.Scored, error) // unknown ids are left out; input order
+	CustomerOrders(ctx context.Context, customerID string) ([]schemas.OrderRecord, error)
+	CustomerEvents(ctx context.Context, customerID string, limit int) ([]schemas.Scored, error) // newest first
+	Totals(ctx context.Context, customerIDs []string) (map[string]CustomerTotals, error)        // canonical ids
+}
+
+// CustomerTotals sums a customer's orders up; money in minor units of the
+// business currency.
+type CustomerTotals struct {
+	Orders       int64
+	Revenue      int64 // net
+	FirstOrderAt time.Time
+	LastOrderAt  time.Time
+}
+
+// Context is what the scorer may know of a customer: facts of events in
+// history, aliases resolved. It does not filter by time; the scorer does.
+type Context interface {
+	// OrderFacts answers each customer's order events, oldest first.
+	OrderFacts(ctx context.Context, customerIDs []string) (map[string][]schemas.OrderFact, error)
+	// RevenueP90 is the 90th percentile (nearest rank) of net revenue over the
+	// 365 days before at, among customers with revenue, and their number.
+	RevenueP90(ctx context.Context, at time.Time) (p90 int64, customers int, err error)
+}

@@ -1,0 +1,129 @@
+// Package config reads redalert.yaml: listen address, stores, mail servers,
+// sources and secrets. What owners change in the page (users, locations,
+// hours, holidays, digests) lives in the database instead; never both.
+//
+// Decoding is strict: an unknown key is an error that names its line and the
+// nearest known key. Every secret may be given in place, as ${NAME} from the
+// environment, or by a *_file key; it is never printed.
+package config
+
+import (
+	"net/netip"
+	"time"
+
+	"redalert/schemas"
+)
+
+// Config is the whole file, defaults filled in and checked.
+type Config struct {
+	DataDir  string   `yaml:"data_dir"`
+	Server   Server   `yaml:"server"`
+	Business Business `yaml:"business"`
+	Alerting Alerting `yaml:"alerting"`
+	IMAP     []IMAP   `yaml:"imap"`
+	SMTP     *SMTP    `yaml:"smtp"`
+	Reviews  []Review `yaml:"reviews"`
+	Sources  []Source `yaml:"sources"`
+	Network  Network  `yaml:"network"`
+	Log      Log      `yaml:"log"`
+
+	// The three servers of the scaled deployment. Known keys, so that one file
+	// serves both; this version refuses them with an explanation.
+	Kafka      map[string]any `yaml:"kafka"`
+	ClickHouse map[string]any `yaml:"clickhouse"`
+	Postgres   map[string]any `yaml:"postgres"`
+
+	// Path is where the file was read from; "" when there is none.
+	Path string `yaml:"-"`
+}
+
+// Server is where the program listens and how it is reached.
+type Server struct {
+	Listen         string         `yaml:"listen"`          // host:port; port 0 picks a free one
+	PublicURL      string         `yaml:"public_url"`      // as people reach it; links in mails start with it
+	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"` // whose X-Forwarded-For counts
+	MetricsListen  string         `yaml:"metrics_listen"`  // an address of its own for /metrics; "" = the same
+}
+
+// Business is the one business served.
+type Business struct {
+	Name     string            `yaml:"name"`
+	Timezone string            `yaml:"timezone"` // IANA
+	Currency string            `yaml:"currency"` // ISO 4217
+	Rates    map[string]string `yaml:"rates"`    // value of one unit of a currency in Currency
+}
+
+// Alerting tunes cases.
+type Alerting struct {
+	OpenCasesFor Duration `yaml:"open_cases_for"` // older red events open no case
+}
+
+// IMAP is one mailbox to collect.
+type IMAP struct {
+	Name         string `yaml:"name"`
+	Host         string `yaml:"host"`
+	Port         int    `yaml:"port"`
+	TLS          string `yaml:"tls"` // none | starttls | tls
+	User         string `yaml:"user"`
+	Password     Secret `yaml:"password"`
+	PasswordFile string `yaml:"password_file"`
+	Mailbox      string `yaml:"mailbox"`
+	SentMailbox  string `yaml:"sent_mailbox"` // "" = found by its special use
+}
+
+// SMTP is how mail leaves.
+type SMTP struct {
+	Host         string `yaml:"host"`
+	Port         int    `yaml:"port"`
+	TLS          string `yaml:"tls"`
+	User         string `yaml:"user"`
+	Password     Secret `yaml:"password"`
+	PasswordFile string `yaml:"password_file"`
+	From         string `yaml:"from"`
+}
+
+// Review is one review page or feed to watch.
+type Review struct {
+	Name  string   `yaml:"name"`
+	URL   string   `yaml:"url"`
+	Kind  string   `yaml:"kind"` // jsonld | feed
+	Every Duration `yaml:"every"`
+}
+
+// Source is one signed webhook.
+type Source struct {
+	Name              string `yaml:"name"`
+	Kind              string `yaml:"kind"` // webhook
+	WebhookSecretFile string `yaml:"webhook_secret_file"`
+}
+
+// Network says which private addresses outgoing requests may reach.
+type Network struct {
+	AllowPrivate []netip.Prefix `yaml:"allow_private"`
+}
+
+// Log is what is written to stderr.
+type Log struct {
+	Level  string `yaml:"level"`  // debug | info | warn | error
+	Format string `yaml:"format"` // text | json
+}
+
+// Defaults is the configuration of an empty file.
+func Defaults() Config {
+	return Config{
+		Server:   Server{Listen: "127.0.0.1:8787"},
+		Business: Business{Name: "My business", Timezone: "UTC", Currency: "EUR"},
+		Alerting: Alerting{OpenCasesFor: Duration(14 * 24 * time.Hour)},
+		Log:      Log{Level: "info", Format: "text"},
+	}
+}
+
+// Vocabulary answers the business in the program's own words. The time zone
+// has been checked by Load.
+func (b Business) Vocabulary() schemas.Business {
+	loc, err := time.LoadLocation(b.Timezone)
+	if err != nil {
+		loc = time.UTC
+	}
+	return schemas.Business{Name: b.Name, Timezone: loc, Currency: b.Currency, Rates: b.Rates}
+}

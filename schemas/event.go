@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -215,4 +216,16 @@ func ParseTime(s string) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("%q is not an RFC 3339 time such as 2026-03-01T09:00:00Z", s)
 	}
 	return t.UTC(), nil
+}
+
+// OpenCases reports whether the event asks for a case however old it is: the
+// key "open_cases" of its data is true (import --open-cases).
+func (e Event) OpenCases() bool {
+	if !bytes.Contains(e.Data, []byte(`"open_cases"`)) {
+		return false
+	}
+	var d struct {
+		OpenCases bool `json:"open_cases"`
+	}
+	return json.Unmarshal(e.Data, &d) == nil && d.OpenCases
 }

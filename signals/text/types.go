@@ -1,0 +1,34 @@
+// Package text reads what customers write: it tokenises a message once, finds
+// phrases (hard rules and the words that name a category) with a trie instead
+// of regular expressions, and predicts with a small linear model how likely the
+// message is a red alert.
+//
+// Everything here is pure and deterministic: no clock, no I/O, no randomness,
+// and no floating-point operation whose result depends on the architecture.
+// The package imports nothing of Redalert but schemas.
+package text
+
+import "redalert/schemas"
+
+// Hints is what is known of a message beside its words. The zero value is
+// always allowed.
+type Hints struct {
+	Source    schemas.SourceType // "" = unknown
+	Question  string             // the survey's question, "" = none
+	HasRating bool               // Rating is set
+	Rating    float64            // 0 (worst) … 1 (best), as schemas.Feedback.NormalisedRating
+	Language  string             // BCP 47, "" = not said
+}
+
+// Mark is a run of words that carried the decision.
+type Mark struct {
+	Span   schemas.Span // byte offsets into the text, on rune boundaries
+	Weight float64      // share of the decision, 0–1
+}
+
+// Prediction is what a model says of one text.
+type Prediction struct {
+	Probability float64            // calibrated, 0–1, rounded to four decimals
+	Spans       []Mark             // only from Probability ≥ 0.5 on; strongest first, at most 3
+	Categories  []schemas.Category // what the model says it is about; may be empty
+}

@@ -1,0 +1,417 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// MaxJSONDepth caps the nesting of one event.
+const MaxJSONDepth = 64
+
+// The door reads each event's JSON once, into a tree from which it hashes,
+// validates and rewrites. Objects are kept in the order of RFC 8785, so that
+// writing the tree is canonical; names that appear twice, text that is not
+// Unicode and numbers beyond a float64 are refused, as RFC 8785 demands.
+
+type nodeKind uint8
+
+const (
+	nullNode nodeKind = iota
+	boolNode
+	numberNode
+	stringNode
+	arrayNode
+	objectNode
+)
+
+func (k nodeKind) String() string {
+	return [...]string{"null", "boolean", "number", "string", "array", "object"}[k]
+}
+
+type node struct {
+	kind nodeKind
+	text string // decoded string, number literal as sent, "true" or "false"
+	kids []member
+}
+
+type member struct {
+	key  string
+	node node
+}
+
+var (
+	errDepth  = fmt.Errorf("JSON is nested deeper than %d levels", MaxJSONDepth)
+	errSyntax = errors.New("not valid JSON")
+	errNumber = errors.New("number is too large for JSON numbers (IEEE 754 double)")
+	errUTF8   = errors.New("text is not valid UTF-8")
+	errHalf   = errors.New(`text holds half a surrogate pair (\uD800–\uDFFF)`)
+)
+
+// errTwice says which name an object has twice.
+type errTwice string
+
+func (e errTwice) Error() string {
+	return fmt.Sprintf("the name %q appears twice in one object", clip(string(e)))
+}
+
+type parser struct {
+	s     string
+	i     int
+	stack []member
+	arena []member
+}
+
+// parseJSON reads one JSON text.
+func parseJSON(raw []byte) (node, error) {
+	p := parser{s: string(raw), stack: make([]member, 0, 32)}
+	n, err := p.value(1)
+	if err != nil {
+		return node{}, fmt.Errorf("%w (near byte %d)", err, p.i)
+	}
+	if p.space(); p.i != len(p.s) {
+		return node{}, fmt.Errorf("%w: more after its end (near byte %d)", errSyntax, p.i)
+	}
+	return n, nil
+}
+
+func (p *parser) space() {
+	for p.i < len(p.s) {
+		switch p.s[p.i] {
+		case ' ', '\t', '\n', '\r':
+			p.i++
+		default:
+			return
+		}
+	}
+}
+
+func (p *parser) value(depth int) (node, error) {
+	p.space()
+	if p.i >= len(p.s) {
+		return node{}, errSyntax
+	}
+	switch c := p.s[p.i]; c {
+	case '{', '[':
+		if depth > MaxJSONDepth {
+			return node{}, errDepth
+		}
+		if c == '{' {
+			return p.object(depth)
+		}
+		return p.array(depth)
+	case '"':
+		s, err := p.str()
+		return node{kind: stringNode, text: s}, err
+	case 't':
+		return p.literal("true", boolNode)
+	case 'f':
+		return p.literal("false", boolNode)
+	case 'n':
+		return p.literal("null", nullNode)
+	}
+	return p.number()
+}
+
+func (p *parser) literal(word string, k nodeKind) (node, error) {
+	if !strings.HasPrefix(p.s[p.i:], word) {
+		return node{}, errSyntax
+	}
+	p.i += len(word)
+	return node{kind: k, text: word}, nil
+}
+
+func (p *parser) object(depth int) (node, error) {
+	base := len(p.stack)
+	p.i++
+	p.space()
+	if p.i < len(p.s) && p.s[p.i] == '}' {
+		p.i++
+		return node{kind: objectNode}, nil
+	}
+	for {
+		p.space()
+		if p.i >= len(p.s) || p.s[p.i] != '"' {
+			return node{}, errSyntax
+		}
+		key, err := p.str()
+		if err != nil {
+			return node{}, err
+		}
+		p.space()
+		if p.i >= len(p.s) || p.s[p.i] != ':' {
+			return node{}, errSyntax
+		}
+		p.i++
+		v, err := p.value(depth + 1)
+		if err != nil {
+			return node{}, err
+		}
+		p.stack = append(p.stack, member{key, v})
+		end, err := p.next('}')
+		if err != nil {
+			return node{}, err
+		}
+		if end {
+			kids := p.take(base)
+			if twice, ok := sortMembers(kids); ok {
+				return node{}, errTwice(twice)
+			}
+			return node{kind: objectNode, kids: kids}, nil
+		}
+	}
+}
+
+func (p *parser) array(depth int) (node, error) {
+	base := len(p.stack)
+	p.i++
+	p.space()
+	if p.i < len(p.s) && p.s[p.i] == ']' {
+		p.i++
+		return node{kind: arrayNode}, nil
+	}
+	for {
+		v, err := p.value(depth + 1)
+		if err != nil {
+			return node{}, err
+		}
+		p.stack = append(p.stack, member{node: v})
+		end, err := p.next(']')
+		if err != nil {
+			return node{}, err
+		}
+		if end {
+			return node{kind: arrayNode, kids: p.take(base)}, nil
+		}
+	}
+}
+
+// next steps over a comma (false) or the closing byte (true).
+func (p *parser) next(closing byte) (bool, error) {
+	p.space()
+	if p.i >= len(p.s) {
+		return false, errSyntax
+	}
+	c := p.s[p.i]
+	p.i++
+	if c == closing {
+		return true, nil
+	}
+	if c != ',' {
+		p.i--
+		return false, errSyntax
+	}
+	return false, nil
+}
+
+// take moves what stands above base on the stack into the arena.
+func (p *parser) take(base int) []member {
+	n := len(p.stack) - base
+	if cap(p.arena)-len(p.arena) < n {
+		p.arena = make([]member, 0, max(n, 32, min(1024, 2*cap(p.arena))))
+	}
+	at := len(p.arena)
+	p.arena = append(p.arena, p.stack[base:]...)
+	p.stack = p.stack[:base]
+	return p.arena[at:len(p.arena):len(p.arena)]
+}
+
+func (p *parser) number() (node, error) {
+	start := p.i
+	p.skip('-')
+	if !p.skip('0') && p.digits() == 0 {
+		p.i = start
+		return node{}, errSyntax
+	}
+	if p.skip('.') && p.digits() == 0 {
+		return node{}, errSyntax
+	}
+	if p.skip('e') || p.skip('E') {
+		if !p.skip('+') {
+			p.skip('-')
+		}
+		if p.digits() == 0 {
+			return node{}, errSyntax
+		}
+	}
+	text := p.s[start:p.i]
+	if len(text) > 15 || strings.ContainsAny(text, "eE") {
+		if _, err := strconv.ParseFloat(text, 64); err != nil {
+			return node{}, errNumber
+		}
+	}
+	return node{kind: numberNode, text: text}, nil
+}
+
+func (p *parser) skip(c byte) bool {
+	if p.i < len(p.s) && p.s[p.i] == c {
+		p.i++
+		return true
+	}
+	return false
+}
+
+func (p *parser) digits() (n int) {
+	for p.i < len(p.s) && p.s[p.i]-'0' <= 9 {
+		p.i++
+		n++
+	}
+	return n
+}
+
+// str reads a string; p.i stands on its opening quote.
+func (p *parser) str() (string, error) {
+	p.i++
+	start, ascii := p.i, true
+	for ; p.i < len(p.s); p.i++ {
+		switch c := p.s[p.i]; {
+		case c == '"':
+			s := p.s[start:p.i]
+			if !ascii && !utf8.ValidString(s) {
+				return "", errUTF8
+			}
+			p.i++
+			return s, nil
+		case c == '\\':
+			return p.escaped(start)
+		case c < ' ':
+			return "", errSyntax
+		case c >= utf8.RuneSelf:
+			ascii = false
+		}
+	}
+	return "", errSyntax
+}
+
+func (p *parser) escaped(start int) (string, error) {
+	b := make([]byte, 0, 64)
+	b = append(b, p.s[start:p.i]...)
+	for p.i < len(p.s) {
+		c := p.s[p.i]
+		p.i++
+		switch {
+		case c == '"':
+			if !utf8.Valid(b) {
+				return "", errUTF8
+			}
+			return string(b), nil
+		case c < ' ':
+			return "", errSyntax
+		case c != '\\':
+			b = append(b, c)
+			continue
+		}
+		var err error
+		if b, err = p.escape(b); err != nil {
+			return "", err
+		}
+	}
+	return "", errSyntax
+}
+
+const escapeNames, escapeBytes = `"\/bfnrt`, "\"\\/\b\f\n\r\t"
+
+// escape appends what one escape stands for; p.i stands behind its backslash.
+func (p *parser) escape(b []byte) ([]byte, error) {
+	if p.i >= len(p.s) {
+		return nil, errSyntax
+	}
+	c := p.s[p.i]
+	p.i++
+	if at := strings.IndexByte(escapeNames, c); at >= 0 {
+		return append(b, escapeBytes[at]), nil
+	}
+	if c != 'u' {
+		return nil, errSyntax
+	}
+	r, err := p.hex4()
+	if err != nil {
+		return nil, err
+	}
+	if utf16.IsSurrogate(r) {
+		if !strings.HasPrefix(p.s[p.i:], `\u`) {
+			return nil, errHalf
+		}
+		p.i += 2
+		low, err := p.hex4()
+		if err != nil {
+			return nil, err
+		}
+		if r = utf16.DecodeRune(r, low); r == utf8.RuneError {
+			return nil, errHalf
+		}
+	}
+	return utf8.AppendRune(b, r), nil
+}
+
+func (p *parser) hex4() (rune, error) {
+	if p.i+4 > len(p.s) {
+		return 0, errSyntax
+	}
+	var r rune
+	for _, c := range []byte(p.s[p.i : p.i+4]) {
+		switch {
+		case c-'0' <= 9:
+			c -= '0'
+		case c|0x20-'a' < 6:
+			c = c | 0x20 - 'a' + 10
+		default:
+			return 0, errSyntax
+		}
+		r = r<<4 | rune(c)
+	}
+	p.i += 4
+	return r, nil
+}
+
+// sortMembers orders by UTF-16 code units and answers a name that is there twice.
+func sortMembers(m []member) (twice string, found bool) {
+	if len(m) > 24 {
+		slices.SortFunc(m, func(a, b member) int { return compareUTF16(a.key, b.key) })
+	} else {
+		for i := 1; i < len(m); i++ {
+			for j := i; j > 0 && compareUTF16(m[j-1].key, m[j].key) > 0; j-- {
+				m[j-1], m[j] = m[j], m[j-1]
+			}
+		}
+	}
+	for i := 1; i < len(m); i++ {
+		if m[i-1].key == m[i].key {
+			return m[i].key, true
+		}
+	}
+	return "", false
+}
+
+// compareUTF16 orders valid UTF-8 as its UTF-16 code units order, which
+// differs from byte order only between U+E000–U+FFFF and the planes above.
+func compareUTF16(a, b string) int {
+	n := min(len(a), len(b))
+	for i := range n {
+		x, y := a[i], b[i]
+		if x == y {
+			continue
+		}
+		if x >= 0xEE && y >= 0xEE && (x >= 0xF0) != (y >= 0xF0) {
+			return strings.Compare(b[i:], a[i:]) // a pair of surrogates sorts below U+E000
+		}
+		return strings.Compare(a[i:], b[i:])
+	}
+	return len(a) - len(b)
+}
+
+// clip shortens a name or value for an error text.
+func clip(s string) string {
+	if len(s) <= 40 {
+		return s
+	}
+	i := 40
+	for i > 0 && !utf8.RuneStart(s[i]) {
+		i--
+	}
+	return s[:i] + "…"
+}

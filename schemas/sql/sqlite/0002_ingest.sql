@@ -16,9 +16,10 @@
 --                     is not here is canonical. Map any customer_id c with
 --                       coalesce((SELECT canonical FROM customer_aliases a WHERE a.id = c), c)
 
--- Each event's JSON once: receipts, the log and history point here.
+-- Each event's JSON once: receipts, the log and history point here. A position
+-- is never given out twice, so that what points at a pruned row finds nothing.
 CREATE TABLE payloads (
-  id    INTEGER PRIMARY KEY,
+  id    INTEGER PRIMARY KEY AUTOINCREMENT,
   value BLOB NOT NULL -- CloudEvents JSON
 ) STRICT;
 

@@ -1,30 +1,383 @@
 package alerting
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"runtime/debug"
+	"slices"
 	"time"
+
+	"redalert/schemas"
+)
+
+// DefaultOpenCasesFor is how old a red event may be when collected to open a
+// case, unless configured otherwise.
+const DefaultOpenCasesFor = 14 * 24 * time.Hour
+
+const (
+	conflictTries = 20 // a case changed under us: read again
+	stuckTries    = 8  // then the notice is set aside, if the store itself works
 )
 
 // WorkerConfig is what a Worker needs.
 type WorkerConfig struct {
 	Desk         *Desk
 	Reader       AlertReader
-	OpenCasesFor time.Duration // older events open no case; 0 = 14 days
+	OpenCasesFor time.Duration // older events open no case; 0 = DefaultOpenCasesFor
 	Batch        int           // 0 = 100
 	Log          *slog.Logger
 	// Wait pauses between attempts after an error; nil = a timer.
 	Wait func(ctx context.Context, d time.Duration) error
 }
 
-// Worker reads the alerts log and files every notice.
-type Worker struct{ cfg WorkerConfig }
+// Worker reads the alerts log and files every notice: a red one into its
+// customer's one open case, what the customer writes and what we answer into
+// that case's story. Filing is idempotent: a replay changes nothing. It never
+// reads history. Use one Worker in one goroutine.
+type Worker struct {
+	cfg   WorkerConfig
+	tries map[string]int // by event id, of notices that failed
+}
 
 // NewWorker builds a Worker.
-func NewWorker(cfg WorkerConfig) *Worker { return &Worker{cfg: cfg} }
+func NewWorker(cfg WorkerConfig) *Worker {
+	if cfg.OpenCasesFor <= 0 {
+		cfg.OpenCasesFor = DefaultOpenCasesFor
+	}
+	if cfg.Batch <= 0 {
+		cfg.Batch = 100
+	}
+	if cfg.Wait == nil {
+		cfg.Wait = waitTimer
+	}
+	cfg.Log = orSilent(cfg.Log)
+	return &Worker{cfg: cfg, tries: map[string]int{}}
+}
 
-// Step takes one batch from the log, files it and commits.
-func (w *Worker) Step(ctx context.Context) (n int, err error) { return 0, nil }
+func waitTimer(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
 
-// Run calls Step until ctx ends.
-func (w *Worker) Run(ctx context.Context) error { return nil }
+// Run calls Step until ctx ends (it then answers nil). After an error it waits
+// with growing pauses, at most a minute.
+func (w *Worker) Run(ctx context.Context) error {
+	pause := time.Second
+	for ctx.Err() == nil {
+		_, err := w.Step(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err == nil {
+			pause = time.Second
+			continue
+		}
+		w.cfg.Log.Error("filing alerts failed; trying again", "err", err, "pause", pause)
+		if w.cfg.Wait(ctx, pause) != nil {
+			return nil
+		}
+		pause = min(2*pause, time.Minute)
+	}
+	return nil
+}
+
+// Step takes one batch from the log, files it and commits, answering how many
+// notices it took. It blocks until there is one. On an error nothing is
+// committed; the batch comes again and what was filed stays filed once. A
+// notice that fails does not keep those behind it from being filed.
+func (w *Worker) Step(ctx context.Context) (n int, err error) {
+	batch, err := w.cfg.Reader.FetchAlerts(ctx, w.cfg.Batch)
+	if err != nil {
+		return 0, fmt.Errorf("read the alerts log: %w", err)
+	}
+	var errs []error
+	for _, notice := range batch.Notices {
+		if err := w.try(ctx, notice); err != nil {
+			errs = append(errs, fmt.Errorf("file event %s: %w", notice.Event.ID, err))
+		}
+		if ctx.Err() != nil {
+			return 0, ctx.Err()
+		}
+	}
+	if len(errs) > 0 {
+		return 0, errors.Join(errs...)
+	}
+	if batch.Commit != nil {
+		if err := batch.Commit(ctx); err != nil {
+			return 0, fmt.Errorf("commit the alerts log: %w", err)
+		}
+	}
+	return len(batch.Notices), nil
+}
+
+// try files one notice. One that keeps failing while the store works is
+// recorded as an alert without a case, and loudly logged.
+func (w *Worker) try(ctx context.Context, n schemas.Notice) error {
+	err := w.file(ctx, n)
+	if err == nil {
+		delete(w.tries, n.Event.ID)
+		return nil
+	}
+	w.tries[n.Event.ID]++
+	if ctx.Err() != nil || w.tries[n.Event.ID] < stuckTries {
+		return err
+	}
+	if n.Kind == schemas.NoticeRed {
+		if rerr := w.record(ctx, n); rerr != nil {
+			return errors.Join(err, rerr)
+		}
+	} else if _, rerr := w.cfg.Desk.cfg.Cases.ByKeys(ctx, []string{n.Event.CaseKey()}); rerr != nil {
+		return errors.Join(err, rerr)
+	}
+	w.cfg.Log.Error("an alert cannot be filed and is set aside without a case; look at the event and report this as a bug",
+		"event", n.Event.ID, "kind", n.Kind, "err", err)
+	delete(w.tries, n.Event.ID)
+	return nil
+}
+
+// file files one notice, reading again whenever a case changed meanwhile.
+func (w *Worker) file(ctx context.Context, n schemas.Notice) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	for range conflictTries {
+		err = w.fileOnce(ctx, n)
+		if errors.Is(err, ErrAlreadyFiled) {
+			return nil
+		}
+		if !isConflict(err) {
+			return err
+		}
+	}
+	return err
+}
+
+func (w *Worker) fileOnce(ctx context.Context, n schemas.Notice) error {
+	if n.Kind == schemas.NoticeRed && tooOld(n.Event, w.cfg.OpenCasesFor) {
+		return w.record(ctx, n)
+	}
+	d := w.cfg.Desk
+	customer, cases, err := w.find(ctx, n)
+	if err != nil {
+		return err
+	}
+	open, err := d.unite(ctx, openOnes(cases))
+	if err != nil {
+		return err
+	}
+	switch n.Kind {
+	case schemas.NoticeRed:
+		return w.fileRed(ctx, n, customer, open, cases)
+	case schemas.NoticeMessage, schemas.NoticeReply:
+		if open == nil {
+			return nil
+		}
+		return w.fileWord(ctx, n, customer, *open, cases)
+	}
+	w.cfg.Log.Warn("a notice of an unknown kind is left out", "kind", n.Kind, "event", n.Event.ID)
+	return nil
+}
+
+func (w *Worker) record(ctx context.Context, n schemas.Notice) error {
+	return w.cfg.Desk.cfg.Cases.RecordAlert(ctx, schemas.Alert{EventID: n.Event.ID, RaisedAt: instant(w.cfg.Desk.cfg.Now())})
+}
+
+// find answers the event's customer, canonical, and every case of theirs: by
+// all their ids, and by the thread for as long as it belonged to nobody.
+func (w *Worker) find(ctx context.Context, n schemas.Notice) (string, []schemas.Case, error) {
+	d := w.cfg.Desk
+	keys := []string{n.Event.CaseKey()}
+	customer := ""
+	if n.Event.CustomerID != "" {
+		ids, err := d.cfg.Identities.Keys(ctx, n.Event.CustomerID)
+		if err != nil {
+			return "", nil, fmt.Errorf("customer of the event: %w", err)
+		}
+		customer = n.Event.CustomerID
+		if len(ids) > 0 {
+			customer = ids[0]
+		}
+		keys = append(ids, n.Event.CustomerID)
+		if n.Event.ThreadID != "" {
+			keys = append(keys, "thread:"+n.Event.ThreadID)
+		}
+	}
+	cases, err := d.cfg.Cases.ByKeys(ctx, keys)
+	if err != nil {
+		return "", nil, fmt.Errorf("cases of the customer: %w", err)
+	}
+	cases, err = w.named(ctx, n, cases)
+	return customer, cases, err
+}
+
+// named adds the case a reply names itself.
+func (w *Worker) named(ctx context.Context, n schemas.Notice, cases []schemas.Case) ([]schemas.Case, error) {
+	if n.Kind != schemas.NoticeReply {
+		return cases, nil
+	}
+	r, err := n.Event.Reply()
+	if err != nil || r.CaseID == "" || slices.ContainsFunc(cases, func(c schemas.Case) bool { return c.ID == r.CaseID }) {
+		return cases, nil
+	}
+	c, err := w.cfg.Desk.cfg.Cases.Case(ctx, r.CaseID)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return cases, nil
+	case err != nil:
+		return nil, fmt.Errorf("case %s: %w", r.CaseID, err)
+	case c.State.Open() && len(openOnes(cases)) == 0:
+		return append(cases, c), nil
+	}
+	return cases, nil
+}
+
+func openOnes(cases []schemas.Case) []schemas.Case {
+	var out []schemas.Case
+	for _, c := range cases {
+		if c.State.Open() {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func (w *Worker) fileRed(ctx context.Context, n schemas.Notice, customer string, open *schemas.Case, cases []schemas.Case) error {
+	d := w.cfg.Desk
+	var e *edit
+	var err error
+	switch last := reopenable(n.Event, cases); {
+	case open != nil:
+		if slices.Contains(open.EventIDs, n.Event.ID) {
+			return nil
+		}
+		if e, err = d.edit(ctx, schemas.System(), *open); err != nil {
+			return err
+		}
+		joinCase(e, n, customer)
+	case last != nil:
+		if e, err = d.edit(ctx, schemas.System(), *last); err != nil {
+			return err
+		}
+		reopenCase(e, n, customer)
+	default:
+		s, err := d.cfg.Settings.Load(ctx)
+		if err != nil {
+			return fmt.Errorf("load settings: %w", err)
+		}
+		e = openCase(n, customer, instant(d.cfg.Now()), s, d.cfg.Business)
+	}
+	_, err = d.store(ctx, e)
+	return err
+}
+
+// reopenable is the case closed last, if that was at most 14 days before the
+// event was collected. Merged cases never come back.
+func reopenable(ev schemas.Event, cases []schemas.Case) *schemas.Case {
+	var last *schemas.Case
+	for i := range cases {
+		c := &cases[i]
+		if c.State.Open() || c.ClosedAt == nil || c.MergedInto != "" {
+			continue
+		}
+		if last == nil || c.ClosedAt.After(*last.ClosedAt) {
+			last = c
+		}
+	}
+	if last == nil || slices.Contains(last.EventIDs, ev.ID) || ev.CollectedAt.Sub(*last.ClosedAt) > reopenWithin {
+		return nil
+	}
+	return last
+}
+
+// fileWord files a message or a reply into the open case's story, unless it
+// stands in one already.
+func (w *Worker) fileWord(ctx context.Context, n schemas.Notice, customer string, open schemas.Case, cases []schemas.Case) error {
+	d := w.cfg.Desk
+	seen, err := w.mentioned(ctx, n.Event.ID, cases)
+	if err != nil || seen {
+		return err
+	}
+	e, err := d.edit(ctx, schemas.System(), open)
+	if err != nil {
+		return err
+	}
+	if n.Kind == schemas.NoticeMessage {
+		addMessage(e, n, customer)
+	} else if !addReply(e, n) {
+		return nil
+	}
+	_, err = d.store(ctx, e)
+	return err
+}
+
+// mentioned reports whether an audit entry of these cases, or of cases merged
+// into them, tells of the event.
+func (w *Worker) mentioned(ctx context.Context, eventID string, cases []schemas.Case) (bool, error) {
+	var todo []string
+	done := map[string]bool{}
+	for _, c := range cases {
+		todo = append(todo, c.ID)
+	}
+	for len(todo) > 0 {
+		id := todo[0]
+		todo = todo[1:]
+		if done[id] {
+			continue
+		}
+		done[id] = true
+		past, err := w.cfg.Desk.cfg.Cases.Audit(ctx, id)
+		if err != nil {
+			return false, fmt.Errorf("audit of case %s: %w", id, err)
+		}
+		for _, ev := range past {
+			if ev.EventID == eventID {
+				return true, nil
+			}
+			if from := detailString(ev, "case_id"); from != "" {
+				todo = append(todo, from)
+			}
+		}
+	}
+	return false, nil
+}
+
+// unite answers the one open case of a customer, merging younger ones into the
+// oldest where an alias has joined two customers. nil when there is none.
+func (d *Desk) unite(ctx context.Context, open []schemas.Case) (*schemas.Case, error) {
+	if len(open) == 0 {
+		return nil, nil
+	}
+	slices.SortFunc(open, func(a, b schemas.Case) int {
+		return cmp.Or(a.OpenedAt.Compare(b.OpenedAt), cmp.Compare(a.Number, b.Number))
+	})
+	oldest := open[0]
+	for _, younger := range open[1:] {
+		from, err := d.edit(ctx, schemas.System(), younger)
+		if err != nil {
+			return nil, err
+		}
+		into, err := d.edit(ctx, schemas.System(), oldest)
+		if err != nil {
+			return nil, err
+		}
+		into.now = from.now
+		mergeInto(into, from, "both cases are of the same customer")
+		cs, err := d.store(ctx, from, into)
+		if err != nil {
+			return nil, err
+		}
+		oldest = cs[1]
+	}
+	return &oldest, nil
+}

@@ -23,7 +23,7 @@ func (b blobs) Put(ctx context.Context, raws [][]byte) ([]string, error) {
 		sums[i] = hex.EncodeToString(sum[:])
 	}
 	have := map[string]bool{}
-	rows, err := b.d.read.QueryContext(ctx, "SELECT sha256 FROM blobs WHERE sha256 IN (SELECT value FROM json_each(?))", jsonList(sums))
+	rows, err := b.d.read.QueryContext(ctx, "SELECT sha256 FROM blobs WHERE sha256 IN (SELECT value FROM json_each(?))", idList(sums))
 	if err := each(rows, err, func(r *sql.Rows) error {
 		var sum string
 		err := r.Scan(&sum)

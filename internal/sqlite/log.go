@@ -70,7 +70,7 @@ func payloadIDs(tx *Tx, events []schemas.Event) ([]int64, error) {
 	}
 	have := make(map[string]int64, len(events))
 	rows, err := tx.Query(`SELECT r.event_id, r.payload FROM receipts r JOIN payloads p ON p.id = r.payload
-		WHERE r.event_id IN (SELECT value FROM json_each(?))`, jsonList(asked))
+		WHERE r.event_id IN (SELECT value FROM json_each(?))`, idList(asked))
 	if err := each(rows, err, func(r *sql.Rows) error {
 		var id string
 		var payload int64

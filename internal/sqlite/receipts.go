@@ -78,7 +78,7 @@ func findReceipts(tx *Tx, receipts []ingest.Receipt) (map[string]receipt, error)
 	}
 	have := make(map[string]receipt, len(receipts))
 	rows, err := tx.Query(`SELECT event_id, hash, published, payload FROM receipts
-		WHERE event_id IN (SELECT value FROM json_each(?))`, jsonList(ids))
+		WHERE event_id IN (SELECT value FROM json_each(?))`, idList(ids))
 	return have, each(rows, err, func(r *sql.Rows) error {
 		var id string
 		var x receipt
@@ -120,7 +120,7 @@ func (d *DB) MarkPublished(ctx context.Context, eventIDs []string) error {
 	if len(eventIDs) == 0 {
 		return nil
 	}
-	ids := jsonList(eventIDs)
+	ids := idList(eventIDs)
 	return unavailable("mark events published", d.Write(ctx, func(tx *Tx) error {
 		_, err := tx.Exec(`UPDATE receipts SET published = 1
 			WHERE published = 0 AND event_id IN (SELECT value FROM json_each(?))`, ids)

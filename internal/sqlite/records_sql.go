@@ -56,8 +56,8 @@ func unavailable(what string, err error) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// jsonList makes one argument for "IN (SELECT value FROM json_each(?))".
-func jsonList(values []string) string {
+// idList makes one argument for "IN (SELECT value FROM json_each(?))".
+func idList(values []string) string {
 	if values == nil {
 		return "[]"
 	}
@@ -134,7 +134,7 @@ func (w *where) page(q schemas.ListQuery, at, id string) error {
 // means all. Records without a location are for unrestricted viewers.
 func (w *where) visible(column string, locations []string) {
 	if len(locations) > 0 {
-		w.add(column+" IN (SELECT value FROM json_each(?))", jsonList(locations))
+		w.add(column+" IN (SELECT value FROM json_each(?))", idList(locations))
 	}
 }
 
@@ -181,3 +181,6 @@ func each(rows *sql.Rows, err error, fn func(*sql.Rows) error) error {
 	}
 	return rows.Err()
 }
+
+// decodeList reads a JSON array of a column.
+func decodeList[T any](s string, into *[]T) error { return json.Unmarshal([]byte(s), into) }

@@ -21,7 +21,7 @@ func (d *DB) Thread(ctx context.Context, messageID string, references []string) 
 		return "", nil
 	}
 	known := map[string]string{}
-	rows, err := d.read.QueryContext(ctx, "SELECT message_id, thread_id FROM threads WHERE message_id IN (SELECT value FROM json_each(?))", jsonList(names))
+	rows, err := d.read.QueryContext(ctx, "SELECT message_id, thread_id FROM threads WHERE message_id IN (SELECT value FROM json_each(?))", idList(names))
 	if err := each(rows, err, func(r *sql.Rows) error {
 		var m, t string
 		err := r.Scan(&m, &t)

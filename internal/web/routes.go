@@ -1,0 +1,125 @@
+package web
+
+import (
+	"net/http"
+
+	"redalert/schemas"
+)
+
+// Access says who may call a route.
+type Access int
+
+// Every kind of access.
+const (
+	AccessOpen    Access = iota // anybody
+	AccessDoor                  // a door of input: it checks its own credentials and limits
+	AccessSession               // a signed-in person; pages redirect to /login
+	AccessOwner                 // a signed-in owner; 403 for everybody else
+	AccessRead                  // API: token of scope read or triage, or a session
+	AccessTriage                // API: token of scope triage, or a session
+)
+
+// Route is one line of the table. Handle's error is answered by fail: as a
+// page, or as a problem document under /v1.
+type Route struct {
+	Method string // "" = every method
+	Path   string // pattern of http.ServeMux
+	Access Access
+	Handle func(w http.ResponseWriter, r *http.Request) error
+}
+
+// routes is every route there is, in one place.
+func (s *Server) routes() []Route {
+	all := []Route{
+		{"GET", "/healthz", AccessOpen, s.healthz},
+		{"GET", "/readyz", AccessOpen, s.readyz},
+		{"GET", "/static/", AccessOpen, s.staticFile},
+	}
+	if s.Metrics != nil {
+		all = append(all, Route{"GET", "/metrics", AccessOpen, plain(s.Metrics)})
+	}
+	if s.Doors != nil {
+		doors := http.NewServeMux()
+		s.Doors.Routes(doors)
+		all = append(all,
+			Route{"POST", "/v1/events", AccessDoor, plain(doors)},
+			Route{"POST", "/v1/hooks/{source}", AccessDoor, plain(doors)})
+	}
+	if s.Auth == nil {
+		return append(all, Route{"", "/", AccessOpen, notFound})
+	}
+	all = append(all, s.pageRoutes()...)
+	if s.Demo != nil {
+		all = append(all, Route{"POST", "/demo/sign-in", AccessOpen, s.demoSignIn})
+		if s.Demo.Mailbox != nil {
+			all = append(all, Route{"", "/demo/", AccessOpen, plain(s.Demo.Mailbox)})
+		}
+	}
+	return append(all, Route{"", "/", AccessOpen, notFound})
+}
+
+// pageRoutes is what people use.
+func (s *Server) pageRoutes() []Route {
+	return []Route{
+		{"GET", "/{$}", AccessSession, s.home},
+		{"GET", "/login", AccessOpen, s.loginPage},
+		{"POST", "/login", AccessOpen, s.login},
+		{"POST", "/logout", AccessOpen, s.logout},
+		{"GET", "/first-owner", AccessOpen, s.firstOwnerPage},
+		{"POST", "/first-owner", AccessOpen, s.firstOwner},
+		{"GET", "/set-password", AccessOpen, s.setPasswordPage},
+		{"POST", "/set-password", AccessOpen, s.setPassword},
+	}
+}
+
+// plain adapts a handler that writes its own errors.
+func plain(h http.Handler) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		h.ServeHTTP(w, r)
+		return nil
+	}
+}
+
+func notFound(http.ResponseWriter, *http.Request) error { return errNoPage }
+
+func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) error {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, err := w.Write([]byte("ok\n"))
+	return err
+}
+
+// readyz answers 503 with the reason while a part is not able to work.
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request) error {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	if s.Ready != nil {
+		if err := s.Ready(r.Context()); err != nil {
+			s.Log.Warn("not ready", "err", err)
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, err = w.Write([]byte("not ready\n"))
+			return err
+		}
+	}
+	_, err := w.Write([]byte("ready\n"))
+	return err
+}
+
+func (s *Server) home(w http.ResponseWriter, r *http.Request) error {
+	http.Redirect(w, r, "/triage", http.StatusSeeOther)
+	return nil
+}
+
+// demoSignIn opens a session for one of the demo's people.
+func (s *Server) demoSignIn(w http.ResponseWriter, r *http.Request) error {
+	role := schemas.Role(r.PostFormValue("role"))
+	if s.Demo.SignIn == nil || role.Rank() == 0 {
+		return errNoPage
+	}
+	secret, err := s.Demo.SignIn(r.Context(), role)
+	if err != nil {
+		return err
+	}
+	s.endOldSession(r)
+	s.setSession(w, secret)
+	http.Redirect(w, r, pathOnly(r.PostFormValue("next"), "/triage"), http.StatusSeeOther)
+	return nil
+}

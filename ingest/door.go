@@ -2,14 +2,18 @@ package ingest
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"redalert/schemas"
 )
 
-// DoorConfig is what a Door needs. Statuses and Identities may be nil; Now nil
-// is time.Now, Log nil discards.
+// DoorConfig is what a Door needs. Statuses and Identities may be nil: nothing
+// is then reported, and no customer found. Now nil is time.Now, Log nil
+// discards.
 type DoorConfig struct {
 	Business   schemas.Business
 	Receipts   Receipts
@@ -25,43 +29,331 @@ type DoorConfig struct {
 	Log    *slog.Logger
 }
 
-// Decoder reads the raw bytes of a quarantined item again.
-type Decoder func(raw []byte, q schemas.Quarantined) ([]Item, error)
+// Door is the only way in: it normalises items, keeps their raw bytes, gives
+// them their ids, makes acceptance idempotent, publishes what is new and puts
+// the rest into quarantine with its reason. It does not score.
+//
+// A Door is safe for concurrent use.
+type Door struct {
+	c     DoorConfig
+	log   *slog.Logger
+	rates exchange
 
-// Door is the only way in.
-type Door struct{ c DoorConfig }
+	mu      sync.RWMutex
+	decoder map[string]Decoder
+}
 
-// NewDoor makes a Door.
-func NewDoor(c DoorConfig) *Door { return &Door{c: c} }
+// NewDoor makes a Door that reads posted events (Replay "cloudevent") and
+// published ones (Replay "event") again; see RegisterReplay for others.
+func NewDoor(c DoorConfig) *Door {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Door{
+		c: c, log: c.Log, rates: newExchange(c.Business),
+		decoder: map[string]Decoder{ReplayCloudEvent: replayCloudEvent},
+	}
+}
 
-// Accept takes items in.
+// unavailable wraps what a store answered.
+func unavailable(what string, err error) error {
+	return fmt.Errorf("%w: %s: %w", ErrUnavailable, what, err)
+}
+
+// work is one Accept call on its way.
+type work struct {
+	items   []Item
+	prep    []prepared
+	raws    []string // hex SHA-256 of each item's kept bytes
+	results []Result
+	now     time.Time
+}
+
+// Accept takes items in and answers each in order. When it returns without an
+// error every item is durable: published, known already, or in quarantine. On
+// an error, which wraps ErrUnavailable, nothing may be acknowledged to the
+// source; a retry is harmless, since every id is derived from the item.
+//
+// One bad item, also one the Door itself fails on, never keeps the others out.
+// The stores are called once per call: keep calls to about a thousand items.
 func (d *Door) Accept(ctx context.Context, items []Item) ([]Result, error) {
-	return nil, ErrUnavailable
+	if len(items) == 0 {
+		return nil, nil
+	}
+	w := &work{items: items, prep: make([]prepared, len(items)), raws: make([]string, len(items)), results: make([]Result, len(items)), now: d.c.Now()}
+	for i := range items {
+		w.prep[i] = d.prepare(&items[i], w.now)
+	}
+	if err := d.keepRaw(ctx, w); err != nil {
+		return nil, err
+	}
+	if err := d.resolve(ctx, w); err != nil {
+		return nil, err
+	}
+	publish, err := d.reserve(ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.quarantine(ctx, w); err != nil {
+		return nil, err
+	}
+	if err := d.publish(ctx, publish, func() { d.report(ctx, w) }); err != nil {
+		return nil, err
+	}
+	return w.results, nil
 }
 
-// Recover publishes pending receipts.
-func (d *Door) Recover(ctx context.Context) (int, error) { return 0, ErrUnavailable }
-
-// RegisterReplay teaches the Door to read a kind of raw bytes again.
-func (d *Door) RegisterReplay(kind string, decode Decoder) {}
-
-// ReplayQuarantined tries a quarantined item again.
-func (d *Door) ReplayQuarantined(ctx context.Context, id string) (Result, error) {
-	return Result{}, ErrUnavailable
+// keepRaw stores the raw bytes of every item. What goes to quarantine without
+// bytes of its own keeps its data in an envelope, so that it can be replayed.
+func (d *Door) keepRaw(ctx context.Context, w *work) error {
+	var raws [][]byte
+	var at []int
+	for i := range w.items {
+		it := &w.items[i]
+		raw := it.Raw
+		if len(raw) == 0 && it.RawSHA256 == "" && w.prep[i].broken != nil {
+			raw = envelopeOf(it)
+		}
+		if w.raws[i] = it.RawSHA256; len(raw) > 0 {
+			raws, at = append(raws, raw), append(at, i)
+		}
+	}
+	if len(raws) == 0 {
+		return nil
+	}
+	sums, err := d.c.Blobs.Put(ctx, raws)
+	if err == nil && len(sums) != len(raws) {
+		err = errAnswers
+	}
+	if err != nil {
+		return unavailable("raw bytes", err)
+	}
+	for k, i := range at {
+		w.raws[i] = sums[k]
+	}
+	return nil
 }
 
-// ReadCloudEvent reads one structured-mode CloudEvent.
-func ReadCloudEvent(raw []byte) (Item, error) { return Item{}, ErrUnavailable }
+var errAnswers = errors.New("the store answered another number of things than it was asked for")
 
-// RunnerConfig is what RunCollector needs.
-type RunnerConfig struct {
-	Statuses Statuses
-	Now      func() time.Time
-	Log      *slog.Logger
-	Wait     func(ctx context.Context, d time.Duration) error
+// resolve finds customers and completes the events.
+func (d *Door) resolve(ctx context.Context, w *work) error {
+	var sightings []schemas.Sighting
+	var at []int
+	for i := range w.prep {
+		if p := &w.prep[i]; p.broken == nil && p.customer.Known() {
+			sightings = append(sightings, schemas.Sighting{Customer: p.customer, Location: p.event.Location, At: p.event.OccurredAt})
+			at = append(at, i)
+		}
+	}
+	ids := make([]string, len(w.prep))
+	if len(sightings) > 0 && d.c.Identities != nil {
+		found, err := d.c.Identities.Resolve(ctx, sightings)
+		if err == nil && len(found) != len(sightings) {
+			err = errAnswers
+		}
+		if err != nil {
+			return unavailable("customers", err)
+		}
+		for k, i := range at {
+			ids[i] = found[k]
+		}
+	}
+	for i := range w.prep {
+		if p := &w.prep[i]; p.broken == nil {
+			p.broken = p.finish(ids[i], w.raws[i])
+		}
+	}
+	return nil
 }
 
-// RunCollector runs a collector until ctx ends.
-func RunCollector(ctx context.Context, c Collector, to Acceptor, cfg RunnerConfig) error {
-	return ErrUnavailable
+// reserve settles which events are new, and answers what must be published: the
+// new ones, and those an earlier attempt left pending.
+func (d *Door) reserve(ctx context.Context, w *work) ([]schemas.Event, error) {
+	var receipts []Receipt
+	var at []int
+	for i := range w.prep {
+		if p := &w.prep[i]; p.broken == nil {
+			receipts, at = append(receipts, Receipt{ContentHash: p.hash, Event: p.event}), append(at, i)
+		}
+	}
+	if len(receipts) == 0 {
+		return nil, nil
+	}
+	found, err := d.c.Receipts.Reserve(ctx, receipts)
+	if err == nil && len(found) != len(receipts) {
+		err = errAnswers
+	}
+	if err != nil {
+		return nil, unavailable("receipts", err)
+	}
+	publish := make([]schemas.Event, 0, len(receipts))
+	seen := make(map[string]bool, len(receipts))
+	for k, i := range at {
+		p, r := &w.prep[i], found[k]
+		w.results[i] = Result{EventID: p.event.ID, Status: Duplicate}
+		switch {
+		case r.Outcome == ReceiptConflict:
+			p.broken = &Broken{schemas.QConflict, fmt.Sprintf("source %q has sent other content under the id %q before; send a change under a …changed type, or another thing under an id of its own", clip(p.event.Source), clip(p.event.NativeID))}
+			continue
+		case r.Outcome == ReceiptNew:
+			w.results[i].Status = Accepted
+		case r.Published:
+			continue
+		}
+		e := p.event
+		if r.Outcome == ReceiptDuplicate && r.Stored.ID != "" {
+			e = r.Stored
+		}
+		if !seen[e.ID] {
+			seen[e.ID] = true
+			publish = append(publish, e)
+		}
+	}
+	return publish, nil
+}
+
+// quarantine keeps what could not be taken in.
+func (d *Door) quarantine(ctx context.Context, w *work) error {
+	var late [][]byte
+	var lateAt []int
+	for i := range w.prep { // found out only after the raw bytes were kept
+		if w.prep[i].broken != nil && w.raws[i] == "" {
+			late, lateAt = append(late, envelopeOf(&w.items[i])), append(lateAt, i)
+		}
+	}
+	if len(late) > 0 {
+		sums, err := d.c.Blobs.Put(ctx, late)
+		if err == nil && len(sums) != len(late) {
+			err = errAnswers
+		}
+		if err != nil {
+			return unavailable("raw bytes", err)
+		}
+		for k, i := range lateAt {
+			w.raws[i] = sums[k]
+		}
+	}
+	var rows []schemas.Quarantined
+	for i := range w.prep {
+		if b := w.prep[i].broken; b != nil {
+			q := d.row(&w.items[i], b, w.raws[i], w.now)
+			w.results[i] = Result{EventID: w.prep[i].event.ID, Status: InQuarantine, Code: b.Code, Reason: b.Reason, QuarantineID: q.ID}
+			rows = append(rows, q)
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	if err := d.c.Quarantine.Put(ctx, rows); err != nil {
+		return unavailable("quarantine", err)
+	}
+	return nil
+}
+
+func (d *Door) row(it *Item, b *Broken, raw string, now time.Time) schemas.Quarantined {
+	replay := it.Replay
+	if len(it.Raw) == 0 && it.RawSHA256 == "" {
+		replay = ReplayCloudEvent
+	}
+	return schemas.Quarantined{
+		ID: quarantineID(it.Source, it.Locator, b.Code, raw), Source: it.Source, Code: b.Code, Reason: b.Reason,
+		Locator: it.Locator, At: now.UTC().Truncate(time.Millisecond), RawSHA256: raw,
+		State: schemas.QuarantineOpen, Replay: replay,
+	}
+}
+
+// publish makes events durable in the log and marks them. beside runs at the
+// same time as the marking.
+func (d *Door) publish(ctx context.Context, events []schemas.Event, beside func()) error {
+	if len(events) == 0 {
+		beside()
+		return nil
+	}
+	if err := d.c.Publisher.Publish(ctx, events); err != nil {
+		return unavailable("log", err)
+	}
+	ids := make([]string, len(events))
+	for i := range events {
+		ids[i] = events[i].ID
+	}
+	var both sync.WaitGroup
+	both.Go(beside)
+	err := d.c.Receipts.MarkPublished(ctx, ids)
+	both.Wait()
+	if err != nil {
+		return unavailable("receipts", err)
+	}
+	return nil
+}
+
+// report tells the statuses how each source of the call did. It is no part of
+// acceptance: a failure is logged.
+func (d *Door) report(ctx context.Context, w *work) {
+	if d.c.Statuses == nil {
+		return
+	}
+	var reports []schemas.CollectorStatus
+	at := map[string]int{}
+	for i := range w.items {
+		source := w.items[i].Source
+		if source == "" {
+			continue
+		}
+		k, ok := at[source]
+		if !ok {
+			k = len(reports)
+			at[source] = k
+			now := w.now.UTC()
+			reports = append(reports, schemas.CollectorStatus{Name: source, Kind: d.kind(&w.items[i]), LastSuccess: &now})
+		}
+		switch w.results[i].Status {
+		case Accepted:
+			reports[k].Accepted++
+		case InQuarantine:
+			reports[k].Quarantined++
+		}
+	}
+	for _, r := range reports {
+		if err := d.c.Statuses.Report(ctx, r); err != nil {
+			d.log.Warn("a source's status was not kept", "source", r.Name, "error", err)
+		}
+	}
+}
+
+func (d *Door) kind(it *Item) string {
+	if d.c.KindOf != nil {
+		if k := d.c.KindOf(it.Source); k != "" {
+			return k
+		}
+	}
+	if it.Replay == ReplayCloudEvent {
+		return "events"
+	}
+	return ""
+}
+
+// recoverBatch is how many pending events Recover publishes at once.
+const recoverBatch = 500
+
+// Recover publishes the events that a crash left reserved but not marked, and
+// answers how many. Call it at start, before the doors open.
+func (d *Door) Recover(ctx context.Context) (int, error) {
+	total := 0
+	for {
+		pending, err := d.c.Receipts.Pending(ctx, recoverBatch)
+		if err != nil {
+			return total, unavailable("receipts", err)
+		}
+		if len(pending) == 0 {
+			return total, nil
+		}
+		if err := d.publish(ctx, pending, func() {}); err != nil {
+			return total, err
+		}
+		total += len(pending)
+	}
 }

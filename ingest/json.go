@@ -415,3 +415,5 @@ func clip(s string) string {
 	}
 	return s[:i] + "…"
 }
+
+func isDepth(err error) bool { return errors.Is(err, errDepth) }

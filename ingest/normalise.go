@@ -1,0 +1,396 @@
+package ingest
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"redalert/schemas"
+)
+
+// Caps on the parts of an item's identity, in bytes.
+const (
+	maxSource   = 200
+	maxNativeID = 1024
+	maxThread   = 1024
+)
+
+// maxFuture is how far ahead of our clock a source's may be.
+const maxFuture = 48 * time.Hour
+
+// prepared is an item between reading and publishing.
+type prepared struct {
+	event    schemas.Event // without CustomerID, RawSHA256 and Data
+	hash     string        // of the data as sent
+	data     node          // rewritten, but for the customer
+	ref      string        // what stays of the customer in published data
+	customer schemas.CustomerRef
+	broken   *Broken
+}
+
+func invalid(format string, args ...any) *Broken {
+	return &Broken{Code: schemas.QInvalid, Reason: fmt.Sprintf(format, args...)}
+}
+
+// prepare does all of normalising that needs no store. It is pure: the same
+// item, business and time give the same result.
+func (d *Door) prepare(it *Item, now time.Time) (p prepared) {
+	defer func() {
+		if r := recover(); r != nil {
+			d.log.Error("the door failed on an item", "source", it.Source, "type", it.Type, "panic", fmt.Sprintf("%T", r))
+			p = prepared{broken: &Broken{schemas.QUnreadable, "the door failed on this item; this is a fault of the program: report it, then replay the item"}}
+		}
+	}()
+	p.event.Source, p.event.Type, p.event.NativeID = it.Source, it.Type, it.NativeID
+	if p.broken = it.Broken; p.broken != nil {
+		return p
+	}
+	if p.broken = checkIdentity(it); p.broken != nil {
+		return p
+	}
+	if p.broken = p.read(it); p.broken != nil {
+		return p
+	}
+	p.event.Revision = revision(it, p.hash)
+	p.event.ID = EventID(it.Source, it.Type, it.NativeID, p.event.Revision)
+	if p.broken = p.times(it, now, d.c.Business); p.broken != nil {
+		return p
+	}
+	if p.broken = d.rewrite(&p); p.broken != nil {
+		return p
+	}
+	p.takeCustomer()
+	p.event.ThreadID = it.ThreadID
+	return p
+}
+
+func checkIdentity(it *Item) *Broken {
+	switch {
+	case it.Source == "":
+		return invalid("source is missing; expected: the name of the source")
+	case len(it.Source) > maxSource || strings.ContainsFunc(it.Source, unicode.IsControl):
+		return invalid("source is longer than %d bytes or holds control characters; expected: a short name", maxSource)
+	case it.NativeID == "":
+		return invalid("id is missing; expected: the sender's own id of the thing")
+	case len(it.NativeID) > maxNativeID:
+		return invalid("id is longer than %d bytes; expected: the sender's own short id", maxNativeID)
+	case len(it.ThreadID) > maxThread:
+		return invalid("the thread id is longer than %d bytes", maxThread)
+	case it.Type == "":
+		return invalid("type is missing; expected: an event type such as %s", schemas.SurveyAnswered)
+	case !it.Type.Known():
+		return &Broken{schemas.QUnknownType, fmt.Sprintf("type %q is unknown; expected one of %s", clip(string(it.Type)), typeNames())}
+	case len(it.Data) > schemas.MaxEventBytes:
+		return tooLarge(len(it.Data))
+	}
+	return nil
+}
+
+func typeNames() string {
+	var b strings.Builder
+	for i, t := range schemas.EventTypes() {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(string(t))
+	}
+	return b.String()
+}
+
+func tooLarge(n int) *Broken {
+	return &Broken{schemas.QTooLarge, fmt.Sprintf("the event has %d bytes, more than the %d an event may have; leave lines out or shorten the text", n, schemas.MaxEventBytes)}
+}
+
+// read decodes, hashes and validates the data.
+func (p *prepared) read(it *Item) *Broken {
+	if len(it.Data) == 0 {
+		return invalid("data is missing; expected: a JSON object")
+	}
+	n, err := parseJSON(it.Data)
+	if err != nil {
+		return unreadable("data", err)
+	}
+	p.data, p.hash = n, contentHash(n)
+	r := rules[schemas.JSONSchemaOf(it.Type)]
+	if v := r.check(&p.data); v != nil {
+		return &Broken{schemas.QInvalid, v.text("data")}
+	}
+	if name := r.misnamed(&p.data); name != "" {
+		return invalid("data holds the name %q; expected: names in small letters, %q", clip(name), strings.ToLower(clip(name)))
+	}
+	return nil
+}
+
+// unreadable tells an item too deep from one that cannot be read.
+func unreadable(what string, err error) *Broken {
+	code := schemas.QUnreadable
+	if isDepth(err) {
+		code = schemas.QStructure
+	}
+	return &Broken{code, what + " cannot be read: " + err.Error()}
+}
+
+// revision: only …changed types have one; other content under an old id is a
+// conflict for all others.
+func revision(it *Item, hash string) string {
+	switch {
+	case !it.Type.IsRevision():
+		return ""
+	case it.Revision != "":
+		return it.Revision
+	}
+	return hash
+}
+
+// times settles when it happened, and writes the times of the data in one form.
+func (p *prepared) times(it *Item, now time.Time, b schemas.Business) *Broken {
+	var sent, placed time.Time
+	var bad *Broken
+	if sent, bad = p.timeOf("occurred_at", now); bad != nil {
+		return bad
+	}
+	if placed, bad = p.timeOf("placed_at", now); bad != nil {
+		return bad
+	}
+	at := it.OccurredAt
+	if at.IsZero() {
+		at = sent
+	}
+	if at.IsZero() && it.Type == schemas.OrderPlaced {
+		at = placed
+	}
+	if at.IsZero() {
+		at = now
+	}
+	if bad := plausible("time", at, now); bad != nil {
+		return bad
+	}
+	p.event.OccurredAt = at.UTC().Truncate(time.Millisecond)
+	p.event.CollectedAt = now.UTC().Truncate(time.Millisecond)
+	p.event.LocalDate = b.LocalDate(p.event.OccurredAt)
+	return nil
+}
+
+func (p *prepared) timeOf(name string, now time.Time) (time.Time, *Broken) {
+	n := p.data.get(name)
+	if n == nil || n.kind != stringNode {
+		return time.Time{}, nil
+	}
+	if n.text == "" {
+		p.data.drop(name)
+		return time.Time{}, nil
+	}
+	t, err := schemas.ParseTime(n.text)
+	if err != nil {
+		return t, &Broken{schemas.QTime, fmt.Sprintf("data.%s: %q is not an RFC 3339 time such as 2026-03-01T09:00:00Z", name, clip(n.text))}
+	}
+	if bad := plausible("data."+name, t, now); bad != nil {
+		return t, bad
+	}
+	n.text = schemas.FormatTime(t)
+	return t, nil
+}
+
+func plausible(what string, t, now time.Time) *Broken {
+	if y := t.UTC().Year(); y < 1970 || y > 2100 {
+		return &Broken{schemas.QTime, fmt.Sprintf("%s lies in the year %d; expected: 1970 to 2100", what, y)}
+	}
+	if t.After(now.Add(maxFuture)) {
+		return &Broken{schemas.QTime, fmt.Sprintf("%s is %s, more than 48 hours ahead of our clock; check the sender's clock and time zone", what, schemas.FormatTime(t))}
+	}
+	return nil
+}
+
+// rewrite brings the data into our form: defaults, money in the business
+// currency, whole numbers as digits; and holds it against the rules that a
+// schema cannot state.
+func (d *Door) rewrite(p *prepared) *Broken {
+	p.data.drop("customer_id", "local_date")
+	p.event.Location, p.event.OrderRef = p.data.str("location"), p.data.str("order_ref")
+	switch {
+	case p.event.Type.IsFeedback():
+		return rewriteFeedback(p)
+	case p.event.Type.IsOrder():
+		return d.rewriteOrder(p)
+	}
+	return nil
+}
+
+func rewriteFeedback(p *prepared) *Broken {
+	if p.data.str("source_type") == "" {
+		p.data.set("source_type", stringNode, string(schemas.SourceTypeOf(p.event.Type)))
+	}
+	value, ok := p.data.float("value_number")
+	lo, hasLo := p.data.float("scale_min")
+	hi, hasHi := p.data.float("scale_max")
+	if hasLo && hasHi && lo >= hi {
+		return invalid("data.scale_min %g is not below data.scale_max %g", lo, hi)
+	}
+	field := schemas.FieldType(p.data.str("field_type"))
+	switch {
+	case !ok:
+		return nil
+	case field == schemas.FieldNPS && (value < 0 || value > 10 || value != float64(int(value))):
+		return invalid("data.value_number is %g, which is no NPS answer; expected: a whole number from 0 to 10, or another field_type", value)
+	case field == schemas.FieldNPS && ((hasLo && lo != 0) || (hasHi && hi != 10)):
+		return invalid("data.scale_min and scale_max of an NPS answer are 0 and 10; expected: another field_type for another scale")
+	case field == schemas.FieldCSAT && !(hasLo && hasHi):
+		lo, hi, hasLo, hasHi = 1, 5, true, true
+	}
+	if isScore(field) && hasLo && hasHi && (value < lo || value > hi) {
+		return invalid("data.value_number %g lies outside the scale %g to %g; expected: a value on the scale, or the right scale_min and scale_max", value, lo, hi)
+	}
+	return nil
+}
+
+func isScore(f schemas.FieldType) bool {
+	return f == schemas.FieldCSAT || f == schemas.FieldCES || f == schemas.FieldRating || f == schemas.FieldNPS
+}
+
+func (d *Door) rewriteOrder(p *prepared) *Broken {
+	total := p.data.get("total")
+	if p.event.Type == schemas.OrderPlaced && (total == nil || total.kind != objectNode) {
+		return invalid(`data.total is missing; expected: {"amount": 12900, "currency": "EUR"}, the total of the order in minor units`)
+	}
+	p.data.drop("original_total")
+	var original node
+	if total != nil {
+		original = *total
+	}
+	foreign, b := d.rates.money(total)
+	if b != nil {
+		return b
+	}
+	for _, name := range []string{"previous_total", "tip"} {
+		if _, b := d.rates.money(p.data.get(name)); b != nil {
+			return b
+		}
+	}
+	if foreign {
+		p.data.kids = append(p.data.kids, member{"original_total", original})
+	}
+	return d.rewriteLines(p.data.get("lines"))
+}
+
+func (d *Door) rewriteLines(lines *node) *Broken {
+	if lines == nil {
+		return nil
+	}
+	for i := range lines.kids {
+		line := &lines.kids[i].node
+		if q := line.get("quantity"); !plainInteger(q.text) {
+			q.text = strconv.FormatInt(wholeOf(q.text), 10)
+		}
+		if _, b := d.rates.money(line.get("unit_price")); b != nil {
+			return b
+		}
+	}
+	return nil
+}
+
+// takeCustomer moves the customer out of the data.
+func (p *prepared) takeCustomer() {
+	if c := p.data.get("customer"); c != nil {
+		p.customer = schemas.CustomerRef{
+			Ref: strings.TrimSpace(c.str("ref")), Email: strings.TrimSpace(c.str("email")),
+			Phone: strings.TrimSpace(c.str("phone")), Name: strings.TrimSpace(c.str("name")),
+		}
+	}
+	p.data.drop("customer")
+}
+
+// finish puts what the stores answered into the event: the customer's id and
+// the raw bytes' hash. It reports an event that has grown too large.
+func (p *prepared) finish(customerID, rawSHA256 string) *Broken {
+	e := &p.event
+	e.CustomerID, e.RawSHA256 = customerID, rawSHA256
+	if e.ThreadID == "" && customerID == "" {
+		e.ThreadID = p.thread()
+	}
+	if p.customer.Ref != "" {
+		p.data.kids = append(p.data.kids, member{"customer", node{kind: objectNode, kids: []member{
+			{"ref", node{kind: stringNode, text: p.customer.Ref}}}}})
+	}
+	if customerID != "" {
+		p.data.kids = append(p.data.kids, member{"customer_id", node{kind: stringNode, text: customerID}})
+	}
+	p.data.kids = append(p.data.kids, member{"local_date", node{kind: stringNode, text: e.LocalDate}})
+	w := writer{b: make([]byte, 0, 512)}
+	w.node(p.data)
+	e.Data = w.b
+	if n := encodedSize(e); n > schemas.MaxEventBytes {
+		e.Data = nil
+		return tooLarge(n)
+	}
+	return nil
+}
+
+// thread keeps together what belongs together while the customer is unknown:
+// the answers of one submission, the versions of one review, the life of one
+// order. Anything else is a thread of its own.
+func (p *prepared) thread() string {
+	e := &p.event
+	switch {
+	case e.Type == schemas.ReviewPosted || e.Type == schemas.ReviewChanged:
+		return derive(eventSpace, "review", e.Source, e.NativeID)
+	case e.Type == schemas.SurveyAnswered && p.data.str("submission_id") != "":
+		return derive(eventSpace, "submission", e.Source, p.data.str("submission_id"))
+	case e.OrderRef != "" && (e.Type.IsOrder() || e.Type == schemas.MistakeReported):
+		return derive(eventSpace, "order", e.OrderRef)
+	}
+	return ""
+}
+
+// encodedSize is the size of the event's JSON form: exact when it may be near
+// the cap, else an upper bound. encoding/json writes <, > and & as six bytes.
+func encodedSize(e *schemas.Event) int {
+	envelope := 6*(len(e.Source)+len(e.NativeID)+len(e.Revision)+len(e.ThreadID)+len(e.Location)+len(e.OrderRef)) + 1024
+	if n := envelope + 6*len(e.Data); n <= schemas.MaxEventBytes {
+		return n
+	}
+	raw, err := e.MarshalJSON()
+	if err != nil {
+		return schemas.MaxEventBytes + 1
+	}
+	return len(raw)
+}
+
+func (n *node) str(name string) string {
+	if v := n.get(name); v != nil && v.kind == stringNode {
+		return v.text
+	}
+	return ""
+}
+
+func (n *node) float(name string) (float64, bool) {
+	v := n.get(name)
+	if v == nil || v.kind != numberNode {
+		return 0, false
+	}
+	f, err := strconv.ParseFloat(v.text, 64)
+	return f, err == nil
+}
+
+func (n *node) set(name string, k nodeKind, text string) {
+	if v := n.get(name); v != nil {
+		*v = node{kind: k, text: text}
+		return
+	}
+	n.kids = append(n.kids, member{name, node{kind: k, text: text}})
+}
+
+func (n *node) drop(names ...string) {
+	kept := n.kids[:0]
+	for _, m := range n.kids {
+		drop := false
+		for _, name := range names {
+			drop = drop || m.key == name
+		}
+		if !drop {
+			kept = append(kept, m)
+		}
+	}
+	n.kids = kept
+}

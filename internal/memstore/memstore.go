@@ -18,6 +18,8 @@ type Store struct {
 	doors   doors
 	people  people
 	history history
+	caseState
+	authState
 }
 
 // New makes an empty store.

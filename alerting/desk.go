@@ -115,7 +115,7 @@ func (d *Desk) open(ctx context.Context, actor schemas.Actor, id string, version
 	if version <= 0 {
 		return nil, &Invalid{"version", "Say which version of the case you saw."}
 	}
-	if version != e.before.Version {
+	if !e.seen(version) {
 		return nil, &Conflict{By: lastActor(e.past, actor.Email), Version: e.before.Version}
 	}
 	return e, nil

@@ -117,8 +117,8 @@ func sortCases(snap *snapshot, p Person, now, since time.Time, loc *time.Locatio
 	return s
 }
 
-// startedAt is when the case's episode began. A reopened case is as new as its
-// first deadline is young; without one it counts by its opening.
+// startedAt is when the case began to need somebody: its opening, or the last
+// change of a reopened one that nobody has taken up yet.
 func startedAt(c schemas.Case) time.Time {
 	if c.Episode > 1 && c.State == schemas.StateNew {
 		return c.UpdatedAt

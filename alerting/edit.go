@@ -25,6 +25,7 @@ type edit struct {
 	audit []schemas.CaseEvent
 	mails []mailRequest
 	filed *schemas.Alert
+	order string // of the filed event
 }
 
 // mailRequest says whom to tell what; the Desk renders it.
@@ -81,15 +82,28 @@ func (e *edit) nextSeq() int64 {
 func (e *edit) change() Change {
 	e.c.Version = e.before.Version + 1
 	e.c.UpdatedAt = e.now
-	return Change{Before: e.before.Version, Case: e.c, Audit: e.audit, Filed: e.filed}
+	return Change{Before: e.before.Version, Case: e.c, Audit: e.audit, Filed: e.filed, OrderRef: e.order}
 }
 
 // denied is what is stored of an attempt that is not allowed: an audit entry,
-// and the case as it was, at the version it had.
+// and the case as it was. It costs a version like every change; seen() keeps
+// that from turning others' commands away.
 func (e *edit) denied(n *NotAllowed) Change {
 	d := schemas.CaseEvent{CaseID: e.before.ID, At: e.now, Actor: e.actor.Email, Kind: schemas.AuditDenied,
 		Reason: n.Error(), Detail: map[string]any{"action": n.Action, "role": string(e.actor.Role), "need": string(n.Need)}}
-	return Change{Before: e.before.Version, Case: e.before, Audit: []schemas.CaseEvent{d}}
+	c := e.before
+	c.Version++
+	return Change{Before: e.before.Version, Case: c, Audit: []schemas.CaseEvent{d}}
+}
+
+// seen reports whether somebody who saw this version has seen the case as it
+// is: nothing but denied attempts came after it.
+func (e *edit) seen(version int64) bool {
+	behind := e.before.Version - version
+	for i := len(e.past) - 1; behind > 0 && i >= 0 && e.past[i].Kind == schemas.AuditDenied; i-- {
+		behind--
+	}
+	return behind == 0
 }
 
 // history is the audit with what this command has added so far.

@@ -154,6 +154,7 @@ func (e *edit) take(n schemas.Notice, ev *schemas.CaseEvent, opened bool) {
 	e.c.GotThereFirst = gotThereFirst(e.history())
 	caseID := e.c.ID
 	e.filed = &schemas.Alert{EventID: n.Event.ID, CaseID: &caseID, RaisedAt: e.now, OpenedCase: opened}
+	e.order = n.Event.OrderRef
 	if firstCritical {
 		e.mails = append(e.mails, mailRequest{kind: schemas.NotifyCritical, to: audience{managers: true},
 			eventID: n.Event.ID, note: excerpt(st.text)})

@@ -42,9 +42,7 @@ type AlertReader interface {
 
 // Change is all that one command does to one case; it is stored in one
 // transaction or not at all. Before is the version the command saw: 0 opens a
-// new case (the adapter then assigns Number). Case.Version is stored as given:
-// Before+1, or Before itself when the change only adds audit entries (a denied
-// attempt must not turn others' versions stale). Audit entries carry no Seq; the
+// new case (the adapter then assigns Number). The stored version is Before+1. Audit entries carry no Seq; the
 // adapter numbers them. Notifications whose key exists already are left out
 // silently. Filed, if set, must be unique by event id: if that event is filed
 // already nothing is stored and ErrAlreadyFiled returned.

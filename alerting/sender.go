@@ -155,7 +155,8 @@ func (s *Sender) attempt(ctx context.Context, n schemas.Notification) schemas.No
 		n.State = schemas.NotificationFailed
 	}
 	n.Error = err.Error()
-	s.cfg.Log.Warn("a mail was not delivered", "notification", n.ID, "kind", n.Key.Kind, "state", n.State, "attempt", n.Attempts, "err", err)
+	s.cfg.Log.Warn("a mail was not delivered", "notification", n.ID, "kind", n.Key.Kind, "state", n.State, "attempt", n.Attempts)
+	s.cfg.Log.Debug("why a mail was not delivered", "notification", n.ID, "err", err)
 	return n
 }
 

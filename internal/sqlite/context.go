@@ -35,12 +35,12 @@ const revenueWindow = 365 * 24 * time.Hour
 // orders placed in the 365 days before at (at exclusive), as they stand now,
 // among customers with revenue; see signals.Context.
 func (d *DB) RevenueP90(ctx context.Context, at time.Time) (p90 int64, customers int, err error) {
-	err = d.read.QueryRowContext(ctx, `WITH sums (revenue) AS MATERIALIZED (
-			SELECT sum(o.net) AS revenue FROM orders o LEFT JOIN customer_aliases a ON a.id = o.customer_id
+	err = d.read.QueryRowContext(ctx, `SELECT n, revenue FROM (
+			SELECT sum(o.net) AS revenue, row_number() OVER (ORDER BY sum(o.net)) AS rank, count(*) OVER () AS n
+			FROM orders o LEFT JOIN customer_aliases a ON a.id = o.customer_id
 			WHERE o.placed_at >= ? AND o.placed_at < ? AND o.customer_id <> ''
-			GROUP BY coalesce(a.canonical, o.customer_id) HAVING sum(o.net) > 0),
-		n (n) AS (SELECT count(*) FROM sums)
-		SELECT n, coalesce((SELECT revenue FROM sums ORDER BY revenue LIMIT 1 OFFSET max(0, (90 * n + 99) / 100 - 1)), 0) FROM n`,
+			GROUP BY coalesce(a.canonical, o.customer_id) HAVING sum(o.net) > 0)
+		WHERE rank = (90 * n + 99) / 100`,
 		ms(at.Add(-revenueWindow)), ms(at)).Scan(&customers, &p90)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = nil

@@ -125,11 +125,11 @@ func (c Calendar) next(t, limit time.Time) (from, to time.Time, ok bool) {
 		wall := t.UTC().Add(shift)
 		for day := wall.Truncate(24 * time.Hour); ; day = day.Add(24 * time.Hour) {
 			start := day.Add(-shift)
-			if !start.Before(limit) {
-				return t, t, false
-			}
 			if !end.IsZero() && !start.Before(end) {
 				break
+			}
+			if !start.Before(limit) {
+				return t, t, false
 			}
 			for _, b := range c.blocks(day) {
 				from = latest(t, start.Add(time.Duration(b.from)*time.Minute))

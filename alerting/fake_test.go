@@ -148,13 +148,13 @@ func (f *fakeStore) check(changes []Change) error {
 	}
 	for _, ch := range changes {
 		old := f.cases[ch.Case.ID]
-		if old.Version != ch.Before {
-			return &Conflict{By: lastActor(f.audit[old.ID], ""), Version: old.Version}
-		}
 		if ch.Filed != nil {
 			if _, ok := f.alerts[ch.Filed.EventID]; ok {
 				return ErrAlreadyFiled
 			}
+		}
+		if old.Version != ch.Before {
+			return &Conflict{By: lastActor(f.audit[old.ID], ""), Version: old.Version}
 		}
 		for _, a := range ch.Audit {
 			if a.EventID != "" && f.mentioned(a.EventID) {

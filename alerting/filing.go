@@ -208,6 +208,20 @@ func gotThereFirst(history []schemas.CaseEvent) bool {
 	return !reported.IsZero() && (complained.IsZero() || reported.Before(complained))
 }
 
+// begun is when the story of the present episode began: with its first event,
+// or with the case where that event's clock was ahead.
+func (e *edit) begun() time.Time {
+	ep := e.episode()
+	if len(ep) == 0 {
+		return e.c.OpenedAt
+	}
+	at, err := schemas.ParseTime(detailString(ep[0], "occurred_at"))
+	if err != nil || at.IsZero() || at.After(ep[0].At) {
+		return ep[0].At
+	}
+	return at
+}
+
 // addMessage notes that the customer wrote again without being red.
 func addMessage(e *edit, n schemas.Notice, customerID string) {
 	e.adopt(customerID)

@@ -301,7 +301,8 @@ func reopenable(ev schemas.Event, cases []schemas.Case) *schemas.Case {
 }
 
 // fileWord files a message or a reply into the open case's story, unless it
-// stands in one already.
+// stands in one already or is older than the story: an answer given before the
+// complaint does not answer it.
 func (w *Worker) fileWord(ctx context.Context, n schemas.Notice, customer string, open schemas.Case, cases []schemas.Case) error {
 	d := w.cfg.Desk
 	seen, err := w.mentioned(ctx, n.Event.ID, cases)
@@ -311,6 +312,9 @@ func (w *Worker) fileWord(ctx context.Context, n schemas.Notice, customer string
 	e, err := d.edit(ctx, schemas.System(), open)
 	if err != nil {
 		return err
+	}
+	if n.Event.OccurredAt.Before(e.begun()) {
+		return nil
 	}
 	if n.Kind == schemas.NoticeMessage {
 		addMessage(e, n, customer)

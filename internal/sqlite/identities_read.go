@@ -106,7 +106,8 @@ func (d *DB) SetOptedOut(ctx context.Context, id string, optedOut bool) error {
 
 // SearchCustomers is the condition, with its arguments, that a row c of
 // customers matches what somebody typed: every word stands in name, e-mail or
-// ref, or all digits (five or more) stand in a row in the phone number.
+// ref, or all digits (five or more, zeros in front left away) stand in a row in
+// the phone number.
 func SearchCustomers(text string) (cond string, args []any) {
 	var all []string
 	for _, word := range strings.Fields(strings.ToLower(text)) {
@@ -117,9 +118,9 @@ func SearchCustomers(text string) (cond string, args []any) {
 		return "0", nil
 	}
 	cond = "(" + strings.Join(all, " AND ") + ")"
-	if digits := strings.TrimLeft(ingest.PhoneDigits(text), "0"); len(digits) >= 5 {
+	if digits := ingest.PhoneDigits(text); len(digits) >= 5 {
 		cond = "(" + cond + " OR instr(c.digits, ?) > 0)"
-		args = append(args, digits)
+		args = append(args, strings.TrimLeft(digits[:len(digits)-3], "0")+digits[len(digits)-3:])
 	}
 	return cond, args
 }

@@ -44,7 +44,7 @@ $(AXE):
 	else echo "npm not found: the accessibility lane will be skipped"; fi
 
 bench: build ## ratios against peers in the same run
-	$(GO) run ./internal/bench -bin $(BIN)
+	$(GO) run ./cmd/redalert-bench -bin $(BIN)
 
 screenshots: build ## write docs/img: every page, wide, phone and dark
 	REDALERT_SCREENSHOTS=$(CURDIR)/docs/img $(GO) test -count=1 -run TestScreenshots -timeout 10m ./internal/e2e

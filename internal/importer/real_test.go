@@ -1,0 +1,185 @@
+package importer
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"redalert/schemas"
+)
+
+const retailFile = "orders/online_retail_2010-12_2011-06.csv.gz"
+
+// The numbers were counted independently of this program: 10,789 numbers
+// without C, 758 of them negative throughout, and 2,006 with C; summed as
+// decimals the orders come to 4,826,466.491 and the cancellations to
+// −428,515.73.
+func TestRealOnlineRetail(t *testing.T) {
+	d := newDoor()
+	o := options(Orders, "online-retail", realData(t, retailFile))
+	want := Report{Read: 245_903, Events: 12_037, Accepted: 12_037, Adjustments: 758}
+	if got := mustRun(t, d, o); got != want {
+		t.Fatalf("first import: %+v, want %+v", got, want)
+	}
+	var placed, cancelled, lines, nobody int
+	var placedSum, cancelledSum int64
+	for _, it := range d.items {
+		var v schemas.Order
+		if err := json.Unmarshal(it.Data, &v); err != nil {
+			t.Fatalf("%s: %v", it.NativeID, err)
+		}
+		lines += len(v.Lines)
+		if v.Customer == nil {
+			nobody++
+		} else if strings.Contains(v.Customer.Ref, ".") {
+			t.Fatalf("customer %q", v.Customer.Ref)
+		}
+		var sum int64
+		for _, l := range v.Lines {
+			sum += l.Quantity * l.UnitPrice.Amount
+		}
+		if sum != v.Total.Amount {
+			t.Errorf("order %s comes to %d, its lines to %d", v.OrderRef, v.Total.Amount, sum)
+		}
+		switch it.Type {
+		case schemas.OrderPlaced:
+			placed, placedSum = placed+1, placedSum+v.Total.Amount
+		case schemas.OrderCancelled:
+			cancelled, cancelledSum = cancelled+1, cancelledSum+v.Total.Amount
+		}
+	}
+	if placed != 10_031 || cancelled != 2_006 || lines != 245_903-758 {
+		t.Errorf("%d orders, %d cancellations, %d lines", placed, cancelled, lines)
+	}
+	if placedSum != 482_646_649 || cancelledSum != 42_851_573 {
+		t.Errorf("orders come to %d, cancellations to %d", placedSum, cancelledSum)
+	}
+	if nobody == 0 {
+		t.Error("no order without a customer")
+	}
+	d.keep = false
+	want = Report{Read: 245_903, Events: 12_037, Duplicate: 12_037, Adjustments: 758}
+	if got := mustRun(t, d, o); got != want {
+		t.Errorf("second import: %+v, want %+v", got, want)
+	}
+}
+
+// Memory is bounded, and what comes of the rows does not hang on the bound.
+func TestRealOnlineRetailSpills(t *testing.T) {
+	d := newDoor()
+	d.keep = false
+	o := options(Orders, "online-retail", realData(t, retailFile))
+	mustRun(t, d, o)
+	o.Memory = 1 << 20
+	if got := mustRun(t, d, o); got.Duplicate != 12_037 || got.Accepted != 0 {
+		t.Errorf("with little memory: %+v", got)
+	}
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	if m.Sys > 256<<20 {
+		t.Errorf("the process took %d MiB", m.Sys>>20)
+	}
+}
+
+func TestRealCDNOW(t *testing.T) {
+	d := newDoor()
+	o := options(Orders, "cdnow", realData(t, "orders/CDNOW_master.txt"))
+	o.Business.Currency = "USD"
+	if got, want := mustRun(t, d, o), (Report{Read: 69_659, Events: 69_659, Accepted: 69_659}); got != want {
+		t.Fatalf("%+v, want %+v", got, want)
+	}
+	var v schemas.Order
+	if err := json.Unmarshal(d.items[0].Data, &v); err != nil {
+		t.Fatal(err)
+	}
+	if v.Customer.Ref != "00001" || v.Total.Amount != 1177 || v.Total.Currency != "USD" || !v.OccurredAt.Equal(day(1997, 1, 1)) || v.Lines[0].Quantity != 1 {
+		t.Errorf("first order: %s", d.items[0].Data)
+	}
+	d.keep = false
+	if got := mustRun(t, d, o); got.Duplicate != 69_659 {
+		t.Errorf("second import: %+v", got)
+	}
+}
+
+func TestRealLounge(t *testing.T) {
+	d := newDoor()
+	o := options(Reviews, "lounge-reviews", realData(t, "shapes/reviews_lounge.csv"))
+	if got, want := mustRun(t, d, o), (Report{Read: 2264, Events: 2264, Accepted: 2264}); got != want {
+		t.Fatalf("%+v, want %+v", got, want)
+	}
+	rated := 0
+	for _, it := range d.items {
+		var v schemas.Feedback
+		if err := json.Unmarshal(it.Data, &v); err != nil {
+			t.Fatal(err)
+		}
+		if v.ValueNumber != nil {
+			rated++
+			if *v.ScaleMin != 1 || *v.ScaleMax != 10 {
+				t.Fatalf("scale of %s", it.Data)
+			}
+		}
+		one, _ := v.Metadata["ratings"].(map[string]any)["comfort_rating"].(map[string]any)
+		if one["max"] != 5.0 {
+			t.Fatalf("ratings of %s", it.Data)
+		}
+	}
+	if rated != 2259 {
+		t.Errorf("%d rated overall, want 2259", rated)
+	}
+	if got := mustRun(t, d, o); got.Duplicate != 2264 {
+		t.Errorf("second import: %+v", got)
+	}
+}
+
+func TestRealGoogleForms(t *testing.T) {
+	d := newDoor()
+	o := options(Surveys, "google-forms", realData(t, "shapes/survey_google_forms_export.csv"))
+	got := mustRun(t, d, o)
+	// One of the 70 free texts is a bare "No", which is a choice.
+	// Answered cells without "N/A do not use", counted independently.
+	if want := (Report{Read: 190, Events: 1524, Accepted: 1524}); got != want {
+		t.Fatalf("%+v, want %+v", got, want)
+	}
+	kinds := map[schemas.FieldType]int{}
+	for _, it := range d.items {
+		var v schemas.Feedback
+		if err := json.Unmarshal(it.Data, &v); err != nil {
+			t.Fatal(err)
+		}
+		kinds[v.FieldType]++
+		if v.FieldType == schemas.FieldCSAT && (v.ValueNumber == nil || *v.ScaleMax != 5) {
+			t.Fatalf("no number: %s", it.Data)
+		}
+	}
+	if kinds[schemas.FieldText] != 69 || kinds[schemas.FieldCSAT]+kinds[schemas.FieldCategorical]+kinds[schemas.FieldText] != 1524 {
+		t.Errorf("kinds of answers: %v", kinds)
+	}
+}
+
+func TestRealMailTexts(t *testing.T) {
+	dir := realData(t, "mail")
+	d := newDoor()
+	want := 0
+	err := filepath.WalkDir(dir, func(p string, e os.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(p, ".txt") {
+			want++
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := mustRun(t, d, options(Mail, MailText, dir))
+	if got.Read != int64(want) || got.Accepted+got.Duplicate != int64(want) {
+		t.Errorf("%+v, want %d mails", got, want)
+	}
+	if !slices.ContainsFunc(Presets(), func(p Preset) bool { return p.Name == MailText }) {
+		t.Error("mail-text is not listed")
+	}
+}

@@ -157,7 +157,7 @@ func (d *Digests) compose(ctx context.Context, p Person, s schemas.Settings, sna
 	sc := sortCases(snap, p, now, since, loc, desk.cfg.Business.Currency)
 	pg := digestPage{Day: now.In(loc).Format("Monday 2 January"), Place: placeWords(p.Locations, desk.cfg.Business.Name),
 		Quiet: sc.need() == 0, Triage: desk.cfg.PublicURL + "/triage",
-		Footer: desk.footer(fmt.Sprintf("You get this every day at %s because you look after %s. An owner changes that under Settings.",
+		Footer: desk.footer(fmt.Sprintf("You get this at %s because you look after %s. An owner changes that under Settings.",
 			s.Digest.At, placeWords(p.Locations, desk.cfg.Business.Name)))}
 	pg.Subject = subjectOf(sc, pg.Place)
 	for _, sec := range []struct {
@@ -166,7 +166,7 @@ func (d *Digests) compose(ctx context.Context, p Person, s schemas.Settings, sna
 	}{
 		{"Overdue", "red", sc.overdue},
 		{"New since " + clockWords(since, now, loc), "", sc.fresh},
-		{"Also today", "", sc.waiting},
+		{"Also waiting", "", sc.waiting},
 		{"Won back", "green", sc.won},
 	} {
 		one, err := d.section(ctx, snap, p, sec.cases, now, loc)

@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
+	"slices"
 	"strings"
 
 	"redalert/schemas"
@@ -33,7 +34,7 @@ type casePage struct {
 type fact struct{ Label, Value string }
 
 // staffMail words a mail to one of our own people.
-func (d *Desk) staffMail(e *edit, r mailRequest, customer schemas.Customer, p Person) (Mail, error) {
+func (d *Desk) staffMail(e *edit, r mailRequest, customer schemas.Customer, p Person, staff []Person) (Mail, error) {
 	name, loc := nameOf(customer), zoneOf(p, d.cfg.Business)
 	pg := casePage{Name: name, Why: whyWords(e.c), Quote: r.note, Link: d.caseLink(e.c.ID), Button: "Open the case",
 		Footer: d.footer("You get this because you look after " + placeWords(p.Locations, d.cfg.Business.Name) + ".")}
@@ -51,7 +52,7 @@ func (d *Desk) staffMail(e *edit, r mailRequest, customer schemas.Customer, p Pe
 		}
 	case schemas.NotifyAssigned:
 		pg.Subject = fmt.Sprintf("Yours now: %s%s", name, at(e.c.Location))
-		pg.Lead, pg.Quote = fmt.Sprintf("%s gave you this case.", e.actor.Email), e.c.Excerpt
+		pg.Lead, pg.Quote = fmt.Sprintf("%s gave you this case.", personName(staff, e.actor.Email)), e.c.Excerpt
 		if r.note != "" {
 			pg.Facts = append(pg.Facts, fact{"They say", oneLine(r.note)})
 		}
@@ -65,7 +66,7 @@ func (d *Desk) staffMail(e *edit, r mailRequest, customer schemas.Customer, p Pe
 		pg.Lead = "It is time to try to reach " + name + " again."
 		pg.Facts, pg.Quote = phoneFact(customer), e.c.Excerpt
 	}
-	pg.Facts = append(pg.Facts, d.facts(e, p)...)
+	pg.Facts = append(pg.Facts, d.facts(e, p, staff)...)
 	return render("case.html", pg.Subject, pg.text(), pg)
 }
 
@@ -87,7 +88,7 @@ func phoneFact(c schemas.Customer) []fact {
 }
 
 // facts are the lines every mail about a case ends with.
-func (d *Desk) facts(e *edit, p Person) []fact {
+func (d *Desk) facts(e *edit, p Person, staff []Person) []fact {
 	loc := zoneOf(p, d.cfg.Business)
 	var fs []fact
 	if e.c.ValueAtRisk.Amount > 0 {
@@ -96,15 +97,24 @@ func (d *Desk) facts(e *edit, p Person) []fact {
 	if w := dueWords(e.c, e.now, loc); w != "" {
 		fs = append(fs, fact{"Answer", w})
 	}
-	owner := "nobody yet"
-	if e.c.Assignee != "" {
-		owner = e.c.Assignee
-	}
-	fs = append(fs, fact{"Owner", owner})
+	fs = append(fs, fact{"Owner", personName(staff, e.c.Assignee)})
 	if e.c.Location != "" {
 		fs = append(fs, fact{"Location", oneLine(e.c.Location)})
 	}
 	return append(fs, fact{"Open", ageWords(e.c.OpenedAt, e.now, loc)})
+}
+
+// personName is how mail names one of our own people.
+func personName(staff []Person, email string) string {
+	switch i := slices.IndexFunc(staff, func(p Person) bool { return strings.EqualFold(p.Email, email) }); {
+	case email == "":
+		return "nobody yet"
+	case email == schemas.SystemActor:
+		return "Redalert"
+	case i >= 0 && staff[i].Name != "":
+		return oneLine(staff[i].Name)
+	}
+	return email
 }
 
 func at(location string) string {

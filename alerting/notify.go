@@ -87,7 +87,7 @@ func (d *Desk) render(ctx context.Context, e *edit) ([]schemas.Notification, err
 			if !(r.to.managers && p.manages(e.c.Location)) && !(r.to.person != "" && strings.EqualFold(p.Email, r.to.person)) {
 				continue
 			}
-			n, err := d.renderStaff(e, r, customer, p)
+			n, err := d.renderStaff(e, r, customer, p, staff)
 			if err != nil {
 				d.cfg.Log.Warn("a mail cannot be composed and is left out; check the address under Settings", "kind", r.kind, "case", e.c.ID, "err", err)
 				continue
@@ -116,9 +116,9 @@ func (d *Desk) notification(e *edit, r mailRequest, recipient string) schemas.No
 		At: e.now, NotBefore: e.now, EventID: r.eventID}
 }
 
-func (d *Desk) renderStaff(e *edit, r mailRequest, customer schemas.Customer, p Person) (schemas.Notification, error) {
+func (d *Desk) renderStaff(e *edit, r mailRequest, customer schemas.Customer, p Person, staff []Person) (schemas.Notification, error) {
 	n := d.notification(e, r, p.Email)
-	m, err := d.staffMail(e, r, customer, p)
+	m, err := d.staffMail(e, r, customer, p, staff)
 	if err != nil {
 		return n, err
 	}

@@ -164,7 +164,7 @@ func (d *Door) resolve(ctx context.Context, w *work) error {
 	}
 	for i := range w.prep {
 		if p := &w.prep[i]; p.broken == nil {
-			p.broken = p.finish(ids[i], w.raws[i])
+			p.broken = d.finish(p, ids[i], w.raws[i])
 		}
 	}
 	return nil

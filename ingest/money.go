@@ -75,7 +75,11 @@ func (x exchange) money(n *node) (changed bool, b *Broken) {
 	if n == nil || n.kind != objectNode {
 		return false, nil
 	}
-	amount, currency := wholeOf(n.get("amount").text), n.get("currency").text
+	sent, currency := n.get("amount").text, n.get("currency").text
+	if currency == x.home && plainInteger(sent) && len(n.kids) == 2 {
+		return false, nil
+	}
+	amount := wholeOf(sent)
 	home, b := x.convert(amount, currency)
 	if b != nil {
 		return false, b

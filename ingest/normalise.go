@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
@@ -37,12 +38,7 @@ func invalid(format string, args ...any) *Broken {
 // prepare does all of normalising that needs no store. It is pure: the same
 // item, business and time give the same result.
 func (d *Door) prepare(it *Item, now time.Time) (p prepared) {
-	defer func() {
-		if r := recover(); r != nil {
-			d.log.Error("the door failed on an item", "source", it.Source, "type", it.Type, "panic", fmt.Sprintf("%T", r))
-			p = prepared{broken: &Broken{schemas.QUnreadable, "the door failed on this item; this is a fault of the program: report it, then replay the item"}}
-		}
-	}()
+	defer func() { d.caught(recover(), &p) }()
 	p.event.Source, p.event.Type, p.event.NativeID = it.Source, it.Type, it.NativeID
 	if p.broken = it.Broken; p.broken != nil {
 		return p
@@ -64,6 +60,15 @@ func (d *Door) prepare(it *Item, now time.Time) (p prepared) {
 	p.takeCustomer()
 	p.event.ThreadID = it.ThreadID
 	return p
+}
+
+// caught turns a panic over one item into quarantine of that item.
+func (d *Door) caught(panicked any, p *prepared) {
+	if panicked == nil {
+		return
+	}
+	d.log.Error("the door failed on an item", "source", p.event.Source, "type", p.event.Type, "panic", fmt.Sprintf("%T", panicked))
+	p.broken = &Broken{schemas.QUnreadable, "the door failed on this item; this is a fault of the program: report it, then replay the item"}
 }
 
 func checkIdentity(it *Item) *Broken {
@@ -301,8 +306,19 @@ func (p *prepared) takeCustomer() {
 	p.data.drop("customer")
 }
 
-// finish puts what the stores answered into the event: the customer's id and
-// the raw bytes' hash. It reports an event that has grown too large.
+// finish completes the event with what the stores answered: the customer's id
+// and the raw bytes' hash.
+func (d *Door) finish(p *prepared, customerID, rawSHA256 string) (b *Broken) {
+	defer func() {
+		if r := recover(); r != nil {
+			d.caught(r, p)
+			b = p.broken
+		}
+	}()
+	return p.finish(customerID, rawSHA256)
+}
+
+// finish reports an event that has grown too large.
 func (p *prepared) finish(customerID, rawSHA256 string) *Broken {
 	e := &p.event
 	e.CustomerID, e.RawSHA256 = customerID, rawSHA256
@@ -344,10 +360,15 @@ func (p *prepared) thread() string {
 }
 
 // encodedSize is the size of the event's JSON form: exact when it may be near
-// the cap, else an upper bound. encoding/json writes <, > and & as six bytes.
+// the cap, else an upper bound. encoding/json writes <, >, &, U+2028 and U+2029
+// as six bytes.
 func encodedSize(e *schemas.Event) int {
 	envelope := 6*(len(e.Source)+len(e.NativeID)+len(e.Revision)+len(e.ThreadID)+len(e.Location)+len(e.OrderRef)) + 1024
-	if n := envelope + 6*len(e.Data); n <= schemas.MaxEventBytes {
+	n := envelope + len(e.Data) + 3*bytes.Count(e.Data, []byte("\xe2\x80"))
+	for _, c := range []byte("<>&") {
+		n += 5 * bytes.Count(e.Data, []byte{c})
+	}
+	if n <= schemas.MaxEventBytes {
 		return n
 	}
 	raw, err := e.MarshalJSON()

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -317,6 +318,12 @@ func TestBackupIsTheWholeStore(t *testing.T) {
 	dst := filepath.Join(t.TempDir(), "copy 'of' it.db")
 	if err := d.Backup(t.Context(), dst); err != nil {
 		t.Fatal(err)
+	}
+	if err := d.Backup(t.Context(), dst); !errors.Is(err, os.ErrExist) {
+		t.Fatalf("a second backup to the same name: %v, want ErrExist", err)
+	}
+	if info, err := os.Stat(dst); err != nil || info.Mode().Perm() != 0o600 {
+		t.Fatalf("the backup is open to others: %v, %v", info.Mode(), err)
 	}
 	b, err := Open(t.Context(), dst)
 	if err != nil {

@@ -199,7 +199,7 @@ func (d *Digests) section(ctx context.Context, snap *snapshot, p Person, cases [
 		if err != nil {
 			return s, err
 		}
-		e := entry{Name: name, Why: whyWords(c), Link: d.cfg.Desk.caseLink(c.ID)}
+		e := entry{Name: name, Why: initial(whyWords(c)), Link: d.cfg.Desk.caseLink(c.ID)}
 		if c.ValueAtRisk.Amount > 0 {
 			e.Value = c.ValueAtRisk.Short()
 		}
@@ -318,7 +318,7 @@ func (p digestPage) text() string {
 	for _, s := range p.Sections {
 		fmt.Fprintf(&b, "\n%s\n%s\n", strings.ToUpper(s.Title), strings.Repeat("-", len([]rune(s.Title))))
 		for _, e := range s.Entries {
-			fmt.Fprintf(&b, "\n%s\n  %s\n  %s\n  %s\n", e.headline(), initial(e.Why), e.line(), e.Link)
+			fmt.Fprintf(&b, "\n%s\n  %s\n  %s\n  %s\n", e.headline(), e.Why, e.line(), e.Link)
 		}
 		if s.More > 0 {
 			fmt.Fprintf(&b, "\nand %d more: %s\n", s.More, p.Triage)

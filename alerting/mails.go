@@ -36,13 +36,13 @@ type fact struct{ Label, Value string }
 // staffMail words a mail to one of our own people.
 func (d *Desk) staffMail(e *edit, r mailRequest, customer schemas.Customer, p Person, staff []Person) (Mail, error) {
 	name, loc := nameOf(customer), zoneOf(p, d.cfg.Business)
-	pg := casePage{Name: name, Why: whyWords(e.c), Quote: r.note, Link: d.caseLink(e.c.ID), Button: "Open the case",
+	pg := casePage{Name: name, Why: initial(whyWords(e.c)), Quote: r.note, Link: d.caseLink(e.c.ID), Button: "Open the case",
 		Footer: d.footer("You get this because you look after " + placeWords(p.Locations, d.cfg.Business.Name) + ".")}
 	switch r.kind {
 	case schemas.NotifyCritical:
 		pg.Mark, pg.Urgent = "Critical", true
 		pg.Subject = fmt.Sprintf("Critical: %s%s", name, at(e.c.Location))
-		pg.Lead = name + " needs somebody now: " + whyWords(e.c) + "."
+		pg.Lead = name + " needs somebody now."
 	case schemas.NotifyOverdue:
 		pg.Mark, pg.Urgent, pg.Quote = "Overdue", true, e.c.Excerpt
 		pg.Subject = fmt.Sprintf("Overdue: %s%s", name, at(e.c.Location))
@@ -92,7 +92,7 @@ func (d *Desk) facts(e *edit, p Person, staff []Person) []fact {
 	loc := zoneOf(p, d.cfg.Business)
 	var fs []fact
 	if e.c.ValueAtRisk.Amount > 0 {
-		fs = append(fs, fact{"At risk", e.c.ValueAtRisk.String() + " a year"})
+		fs = append(fs, fact{"At risk", e.c.ValueAtRisk.Short() + " a year"})
 	}
 	if w := dueWords(e.c, e.now, loc); w != "" {
 		fs = append(fs, fact{"Answer", w})
@@ -131,7 +131,7 @@ func (d *Desk) footer(because string) string { return because + " Sent by Redale
 func (p casePage) text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\n", p.Lead)
-	fmt.Fprintf(&b, "%s\n%s\n", p.Name, initial(p.Why))
+	fmt.Fprintf(&b, "%s\n%s\n", p.Name, p.Why)
 	if p.Quote != "" {
 		fmt.Fprintf(&b, "\n  \"%s\"\n", oneLine(p.Quote))
 	}

@@ -64,11 +64,11 @@ func setHeaders(msg *gomail.Msg, m alerting.Mail) {
 		date = time.Now()
 	}
 	msg.SetDateWithValue(date)
-	if m.MessageID != "" {
-		msg.SetGenHeaderPreformatted(gomail.HeaderMessageID, oneLine(m.MessageID))
+	if id := strings.Trim(oneLine(m.MessageID), "<>"); id != "" {
+		msg.SetMessageIDWithValue(id) // preformatted, a second one would be added
 	}
 	if id := oneLine(m.InReplyTo); id != "" {
-		msg.SetGenHeaderPreformatted(gomail.HeaderInReplyTo, id)
+		msg.SetGenHeader(gomail.HeaderInReplyTo, id)
 	}
 	if len(m.References) > 0 {
 		msg.SetGenHeaderPreformatted(gomail.HeaderReferences, foldIDs(m.References))

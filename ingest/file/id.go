@@ -80,7 +80,7 @@ const maxOrdinals = 12 << 20
 
 // Next answers how many rows of this hash came before.
 func (o *Ordinals) Next(hash [32]byte) (int, error) {
-	key := binary.LittleEndian.Uint64(hash[:]) | 1 // 0 marks an empty slot
+	key := max(1, binary.LittleEndian.Uint64(hash[:])) // 0 marks an empty slot
 	if 4*o.used >= 3*len(o.slots) {
 		if o.used >= maxOrdinals {
 			return 0, ErrTooManyRows
@@ -99,7 +99,7 @@ func (o *Ordinals) Next(hash [32]byte) (int, error) {
 
 func (o *Ordinals) insert(key uint64) bool {
 	mask := uint64(len(o.slots) - 1)
-	for i := (key >> 1) & mask; ; i = (i + 1) & mask {
+	for i := key & mask; ; i = (i + 1) & mask {
 		switch o.slots[i] {
 		case 0:
 			o.slots[i] = key

@@ -14,6 +14,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"redalert/schemas"
 )
 
 // Mapping says how the rows of a file become events. It is written in YAML;
@@ -218,6 +220,9 @@ func (m *Mapping) checkScales(name string, bad func(section, key, format string,
 		return fmt.Errorf("%s: only one rating can be the overall one", name)
 	}
 	for i, a := range m.Answers {
+		if !slices.Contains(fieldTypes, schemas.FieldType(a.Type)) {
+			return fmt.Errorf("%s: answers %d: type %q is none of %v", name, i+1, a.Type, fieldTypes)
+		}
 		if !(a.Min < a.Max) || len(a.Values) == 0 {
 			return fmt.Errorf("%s: answers %d needs min below max, and values", name, i+1)
 		}
@@ -228,6 +233,9 @@ func (m *Mapping) checkScales(name string, bad func(section, key, format string,
 			return fmt.Errorf("%s: question %d: match: %w", name, i+1, err)
 		}
 		m.Questions[i].Regexp = re
+		if typ := m.Questions[i].Type; typ != "skip" && !slices.Contains(fieldTypes, schemas.FieldType(typ)) {
+			return fmt.Errorf("%s: question %d: type %q is neither skip nor one of %v", name, i+1, typ, fieldTypes)
+		}
 	}
 	return nil
 }

@@ -262,5 +262,8 @@ func (s *Mapper) byRule(f *schemas.Feedback, rule *file.Question) *ingest.Broken
 	if f.FieldType == schemas.FieldNPS && rule.Min == nil && rule.Max == nil {
 		f.ScaleMin, f.ScaleMax = &lo, &hi
 	}
+	if lo, hi := f.ScaleMin, f.ScaleMax; lo != nil && hi != nil && (x < *lo || x > *hi) {
+		return &ingest.Broken{Code: schemas.QInvalid, Reason: fmt.Sprintf("answer to %q lies outside its scale %v to %v", f.FieldLabel, *lo, *hi)}
+	}
 	return nil
 }

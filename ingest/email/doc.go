@@ -32,5 +32,6 @@ const (
 	FlagMissingBoundary = "missing_boundary" // the mail ends within a part
 	FlagHTML            = "html"             // the text was taken from HTML
 	FlagEncrypted       = "encrypted"        // no readable text
+	FlagHeadersOnly     = "headers_only"     // too large: the text was not read
 	FlagQuoteOnly       = "quote_only"       // a reply without words of its own
 )

@@ -91,18 +91,24 @@ var sentNames = set("sent", "sent items", "sent mail", "sent messages", "sent.mb
 	"elementos enviados", "inviati", "posta inviata", "posta inviata.mbox", "verzonden", "verzonden items", "wysłane",
 	"skickat", "sendt", "lähetetyt", "отправленные")
 
-func (d Decoder) decode(source string, raw []byte, sent bool, mailbox string, received time.Time) (ingest.Item, Mail) {
-	it := ingest.Item{Source: source, Raw: raw, Replay: ReplayKind, Type: schemas.EmailReceived}
-	m, err := Parse(raw)
+func (d Decoder) decode(source string, raw []byte, sent bool, mailbox string, received time.Time) (it ingest.Item, m Mail) {
+	defer func() {
+		if p := recover(); p != nil { // one mail must never stop the others
+			it.Broken = &ingest.Broken{Code: schemas.QUnreadable, Reason: "the program failed on this mail; replay it after an update"}
+		}
+	}()
+	it = ingest.Item{Source: source, Raw: raw, Replay: ReplayKind, Type: schemas.EmailReceived}
+	var err error
+	m, err = Parse(raw)
 	it.OccurredAt = occurredAt(m.Date, received)
 	it.NativeID = nativeID(m)
 	it.ThreadID = threadOf(m)
 	var broken *ingest.Broken
 	if errors.As(err, &broken) {
-		it.Broken = broken
 		if broken.Code == schemas.QTooLarge {
-			it.Raw = nil
+			return d.headersOnly(it, m, sent, mailbox, broken), m
 		}
+		it.Broken = broken
 		return it, m
 	}
 	if len(bytes.TrimSpace(raw)) == 0 || (m.From.Email == "" && m.MessageID == "" && m.Subject == "" && m.Date.IsZero()) {
@@ -111,6 +117,24 @@ func (d Decoder) decode(source string, raw []byte, sent bool, mailbox string, re
 	}
 	d.fill(&it, m, sent, mailbox)
 	return it, m
+}
+
+// oversized makes the item of a mail of which only the header was read.
+func (d Decoder) oversized(source string, header []byte, size int64, sent bool, mailbox string, received time.Time) (ingest.Item, Mail) {
+	h, _ := splitHeader(header)
+	m := readHeader(h)
+	it := ingest.Item{Source: source, Replay: ReplayKind, Type: schemas.EmailReceived, OccurredAt: occurredAt(m.Date, received),
+		NativeID: nativeID(m), ThreadID: threadOf(m)}
+	return d.headersOnly(it, m, sent, mailbox, tooLarge(size)), m
+}
+
+// headersOnly quarantines a mail that is too large, without its bytes but with
+// what its header says, so that staff see who wrote.
+func (d Decoder) headersOnly(it ingest.Item, m Mail, sent bool, mailbox string, why *ingest.Broken) ingest.Item {
+	m.flag(FlagHeadersOnly)
+	d.fill(&it, m, sent, mailbox)
+	it.Raw, it.Broken = nil, why
+	return it
 }
 
 // fill sets type and data.

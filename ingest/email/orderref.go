@@ -79,4 +79,6 @@ func plausible(ref, rest string, marked bool) string {
 	return ref
 }
 
-func isYear(s string) bool { return len(s) == 4 && (strings.HasPrefix(s, "19") || strings.HasPrefix(s, "20")) }
+func isYear(s string) bool {
+	return len(s) == 4 && (strings.HasPrefix(s, "19") || strings.HasPrefix(s, "20"))
+}

@@ -193,9 +193,9 @@ var headerNames = func() map[string]byte {
 	for class, names := range map[byte]string{
 		'f': "from von de da van från fra od от від 发件人 寄件者 寄件人 差出人 lähettäjä kimden feladó nadawca expéditeur mittente remitente afzender absender",
 		't': "to an à a para aan till til do кому 收件人 宛先 vastaanottaja kime címzett adresat destinataire destinatario empfänger",
-		'd': "date sent datum gesendet envoyé envoyé_le enviado enviado_el enviada inviato data verzonden skickat sendt wysłano отправлено дата надіслано 发送时间 日期 寄件日期 送信日時 lähetetty tarih gönderildi elküldve fecha received dato odesláno",
+		'd': "date sent datum gesendet envoyé envoyé_le enviado enviado_el enviada inviato data verzonden skickat sendt wysłano отправлено дата надіслано 发送时间 日期 寄件日期 送信日時 lähetetty tarih gönderildi elküldve fecha received dato odesláno message_du",
 		's': "subject betreff objet asunto oggetto onderwerp assunto ämne emne temat тема 主题 主旨 件名 aihe konu tárgy předmět",
-		'c': "cc kopie copie copia kopia копия 抄送 bcc reply-to antwort_an",
+		'c': "cc kopie copie copia kopia копия 抄送 bcc reply-to antwort_an copie_à copia_a",
 	} {
 		for _, n := range strings.Fields(names) {
 			if _, taken := m[n]; !taken || class == 'f' {

@@ -1,0 +1,305 @@
+package email
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"sync"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+
+	"redalert/ingest"
+	"redalert/schemas"
+)
+
+// box is one mailbox being collected.
+type box struct {
+	name     string
+	sent     bool
+	validity uint32  // UIDVALIDITY; changes only while nothing is read ahead
+	done     uint32  // the last UID acknowledged
+	next     uint32  // UIDNEXT when it was last listed, 0 = not told
+	queue    []entry // listed and not yet fetched, by UID
+	seen     uint32  // UIDs up to here are listed
+}
+
+// entry is a mail known by its metadata.
+type entry struct {
+	uid      uint32
+	size     int64
+	received time.Time
+}
+
+// fetched is a batch read ahead.
+type fetched struct {
+	b     *box
+	items []made
+	last  uint32
+	err   error
+}
+
+// made is an item with the mail it was made of, for its thread.
+type made struct {
+	item ingest.Item
+	mail Mail
+}
+
+// backlog answers the next batch of any mailbox; found is false when all have
+// been read to their end.
+func (c *IMAP) backlog(ctx context.Context) (del ingest.Delivery, found bool, err error) {
+	got, ok, err := c.nextBatch(ctx)
+	if err != nil || !ok {
+		return ingest.Delivery{}, false, err
+	}
+	if err := c.threads(ctx, got.items); err != nil {
+		return ingest.Delivery{}, false, err
+	}
+	return c.delivery(got), true, nil
+}
+
+func (c *IMAP) delivery(got fetched) ingest.Delivery {
+	b := got.b
+	del := ingest.Delivery{Items: make([]ingest.Item, len(got.items))}
+	for i := range got.items {
+		del.Items[i] = got.items[i].item
+	}
+	if n := len(b.queue); n > 0 {
+		del.Newest = b.queue[n-1].received
+	}
+	p := position{Validity: b.validity, UID: got.last}
+	c.unacked = true
+	del.Ack = func(ctx context.Context) error {
+		if err := c.saveCursor(ctx, b, p); err != nil {
+			return err
+		}
+		b.done, c.unacked = p.UID, false
+		return nil
+	}
+	return del
+}
+
+// nextBatch takes the batch read ahead, or reads one, and starts reading the
+// one after it.
+func (c *IMAP) nextBatch(ctx context.Context) (fetched, bool, error) {
+	var got fetched
+	if c.ahead != nil {
+		select {
+		case got = <-c.ahead:
+			c.ahead = nil
+		case <-ctx.Done():
+			return got, false, ctx.Err()
+		}
+	} else {
+		b, err := c.listed()
+		if err != nil || b == nil {
+			return got, false, err
+		}
+		got = c.fetch(c.s, b, c.take(b))
+	}
+	if got.err != nil {
+		return got, false, got.err
+	}
+	c.turn++
+	if got.b.sent && c.turn >= c.pace.sentTurn && len(c.boxes) > 1 {
+		c.at, c.turn = 0, 0
+	} else if len(got.b.queue) > 0 {
+		s, batch, ahead := c.s, c.take(got.b), make(chan fetched, 1)
+		c.ahead = ahead
+		go func() { ahead <- c.fetch(s, got.b, batch) }()
+	}
+	return got, true, nil
+}
+
+// listed answers the mailbox in turn that has something to fetch, nil when
+// none has.
+func (c *IMAP) listed() (*box, error) {
+	for ; c.at < len(c.boxes); c.at, c.turn = c.at+1, 0 {
+		b := c.boxes[c.at]
+		if len(b.queue) == 0 || c.s.selected != b.name {
+			if err := c.list(b); err != nil {
+				return nil, err
+			}
+		}
+		if len(b.queue) > 0 {
+			return b, nil
+		}
+	}
+	c.at, c.turn = 0, 0
+	return nil, nil
+}
+
+// list opens a mailbox and lists what comes after its cursor, one window of
+// UIDs at a time. Gaps between UIDs may be huge: empty windows grow.
+func (c *IMAP) list(b *box) error {
+	c.s.drain()
+	next, validity, count, err := c.s.examine(b.name)
+	if b != c.boxes[0] && isRefusal(err) {
+		// The inbox goes on without it; doctor names the fault.
+		c.log.Warn("the mailbox of sent mail cannot be opened; answers written elsewhere are not seen: check sent_mailbox", "mailbox", b.name, "error", err)
+		b.queue = nil
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if b.validity != validity {
+		if b.validity != 0 {
+			c.log.Info("the server renumbered a mailbox; it is read again, known mails are left out", "mailbox", b.name)
+		}
+		b.validity, b.done = validity, 0
+	}
+	b.next, b.queue, b.seen = next, nil, b.done
+	if count == 0 {
+		return nil
+	}
+	for width := c.pace.window; ; width = min(width*4, 1<<30) {
+		from := b.seen + 1
+		if from == 0 || (next != 0 && from >= next) {
+			return nil
+		}
+		to := from + width - 1
+		if last := next == 0 || to < from || to >= next-1; last {
+			to = 0 // "*"
+		}
+		if b.queue, err = c.s.metadata(from, to); err != nil {
+			return err
+		}
+		if len(b.queue) > 0 || to == 0 {
+			return nil
+		}
+		b.seen = to
+	}
+}
+
+// take cuts the next batch off a mailbox's queue.
+func (c *IMAP) take(b *box) []entry {
+	n, bytes := 0, int64(0)
+	for n < len(b.queue) && n < c.pace.batchMails {
+		size := b.queue[n].size
+		if size > MaxMailBytes {
+			size = MaxHeaderBytes
+		}
+		if bytes += size; n > 0 && bytes > c.pace.batchBytes {
+			break
+		}
+		n++
+	}
+	batch := b.queue[:n:n]
+	b.queue = b.queue[n:]
+	return batch
+}
+
+// fetch reads a batch and makes items of it while more of it arrives.
+func (c *IMAP) fetch(s *session, b *box, batch []entry) fetched {
+	out := fetched{b: b, last: batch[len(batch)-1].uid}
+	work := make(chan rawMail, 4)
+	done := make(chan map[uint32]made)
+	go func() {
+		out := map[uint32]made{}
+		for r := range work {
+			out[r.uid] = c.decode(b, r)
+		}
+		done <- out
+	}()
+	out.err = s.bodies(b.name, batch, func(r rawMail) { work <- r })
+	close(work)
+	all := <-done
+	for _, e := range batch { // in the mailbox's order; expunged ones are missing
+		if d, ok := all[e.uid]; ok {
+			out.items = append(out.items, d)
+		}
+	}
+	return out
+}
+
+func (c *IMAP) decode(b *box, r rawMail) made {
+	var d made
+	switch {
+	case r.refused != "":
+		d.item = ingest.Item{Source: c.cfg.Name, Type: schemas.EmailReceived, NativeID: locator(b.name, b.validity, r.uid, b.sent),
+			OccurredAt: r.received, Broken: &ingest.Broken{Code: schemas.QUnreadable, Reason: "the mail server does not hand this mail out: " + r.refused}}
+	case r.headerOnly:
+		d.item, d.mail = c.dec.oversized(c.cfg.Name, r.raw, r.size, b.sent, b.name, r.received)
+	default:
+		d.item, d.mail = c.dec.decode(c.cfg.Name, r.raw, b.sent, b.name, r.received)
+	}
+	d.item.Locator = locator(b.name, b.validity, r.uid, b.sent)
+	return d
+}
+
+// threads looks up the thread of each mail. Mails that name one another go one
+// after the other; the others at the same time, so that a store that commits
+// in groups commits few times.
+func (c *IMAP) threads(ctx context.Context, ds []made) error {
+	if c.dec.Threads == nil {
+		return nil
+	}
+	errs := make([]error, len(ds))
+	var wg sync.WaitGroup
+	for _, group := range related(ds) {
+		wg.Go(func() {
+			for _, i := range group {
+				if errs[i] = c.dec.thread(ctx, &ds[i].item, ds[i].mail); errs[i] != nil {
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// related groups mails that share a Message-ID among their own and those they
+// refer to; each group keeps the order.
+func related(ds []made) [][]int {
+	parent := make([]int, len(ds))
+	var find func(int) int
+	find = func(i int) int {
+		for parent[i] != i {
+			parent[i] = parent[parent[i]]
+			i = parent[i]
+		}
+		return i
+	}
+	byID := map[string]int{}
+	for i := range ds {
+		parent[i] = i
+		for _, id := range append([]string{ds[i].mail.MessageID}, ds[i].mail.References...) {
+			if id == "" {
+				continue
+			}
+			if j, ok := byID[id]; ok {
+				parent[find(i)] = find(j)
+			} else {
+				byID[id] = i
+			}
+		}
+	}
+	groups := map[int][]int{}
+	for i := range ds {
+		r := find(i)
+		groups[r] = append(groups[r], i)
+	}
+	out := make([][]int, 0, len(groups))
+	for _, g := range groups {
+		out = append(out, g)
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i][0] < out[j][0] })
+	return out
+}
+
+func uidSet(es []entry) imap.UIDSet {
+	var set imap.UIDSet
+	for _, e := range es {
+		set.AddNum(imap.UID(e.uid))
+	}
+	return set
+}
+
+func refusal(err error) string { return fmt.Sprintf("%.200s", err.Error()) }

@@ -161,7 +161,7 @@ func (c *consumer) Fetch(ctx context.Context, max int) (signals.Batch, error) {
 	var b signals.Batch
 	last, err := c.d.fetch(ctx, max, topicFeedback, c.group, func(value []byte) error {
 		var e schemas.Event
-		if err := json.Unmarshal(value, &e); err != nil {
+		if err := e.UnmarshalJSON(value); err != nil {
 			return err
 		}
 		b.Events = append(b.Events, e)

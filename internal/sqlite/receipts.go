@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 
 	"redalert/ingest"
@@ -96,7 +95,7 @@ func storedEvent(tx *Tx, r receipt) (e schemas.Event, err error) {
 	if err := tx.QueryRow("SELECT value FROM payloads WHERE id = ?", r.payload).Scan(&b); err != nil {
 		return e, err
 	}
-	return e, json.Unmarshal(b, &e)
+	return e, e.UnmarshalJSON(b)
 }
 
 func insertReceipts(tx *Tx, receipts []ingest.Receipt, values [][]byte, fresh []int) error {
@@ -151,5 +150,5 @@ func scanEvent(r *sql.Rows) (e schemas.Event, err error) {
 	if err := r.Scan(&b); err != nil {
 		return e, err
 	}
-	return e, json.Unmarshal(b, &e)
+	return e, e.UnmarshalJSON(b)
 }

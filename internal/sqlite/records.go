@@ -16,8 +16,10 @@ var _ signals.Records = (*DB)(nil)
 // Events lists events by (collected_at, id), as they were published.
 func (d *DB) Events(ctx context.Context, q schemas.ListQuery) (schemas.Page[schemas.Event], error) {
 	return listHistory(ctx, d, "events", q, "e.collected_at", "e.event_id", `SELECT p.value, e.collected_at, e.event_id
-		FROM events e JOIN payloads p ON p.id = e.payload`, decode[schemas.Event])
+		FROM events e JOIN payloads p ON p.id = e.payload`, readEvent)
 }
+
+func readEvent(b []byte) (e schemas.Event, err error) { return e, e.UnmarshalJSON(b) }
 
 // Verdicts lists standing verdicts by (scored_at, event id).
 func (d *DB) Verdicts(ctx context.Context, q schemas.ListQuery) (schemas.Page[schemas.Verdict], error) {
@@ -102,7 +104,7 @@ func scanScored(r *sql.Rows) (s schemas.Scored, err error) {
 	if err := r.Scan(&event, &verdict); err != nil {
 		return s, err
 	}
-	if err := json.Unmarshal(event, &s.Event); err != nil {
+	if err := s.Event.UnmarshalJSON(event); err != nil {
 		return s, err
 	}
 	return s, json.Unmarshal(verdict, &s.Verdict)

@@ -2,6 +2,8 @@ package churn
 
 import (
 	"cmp"
+	"encoding/json"
+	"fmt"
 	"slices"
 	"time"
 
@@ -34,9 +36,18 @@ const unnamed = "event:"
 // cancellation as minus the sum) are stored positive. An event without an order
 // number is an order of its own.
 func ReadOrderEvent(e schemas.Event) (OrderEvent, error) {
-	o, err := e.Order()
-	if err != nil {
-		return OrderEvent{}, err
+	if !e.Type.IsOrder() {
+		return OrderEvent{}, fmt.Errorf("%s %s: %w", e.Type, e.ID, schemas.ErrWrongData)
+	}
+	var o struct { // what is needed of schemas.Order; its lines may be many
+		OrderRef      string           `json:"order_ref"`
+		PlacedAt      *time.Time       `json:"placed_at"`
+		Total         *schemas.Money   `json:"total"`
+		PreviousTotal *schemas.Money   `json:"previous_total"`
+		CausedBy      schemas.CausedBy `json:"caused_by"`
+	}
+	if err := json.Unmarshal(e.Data, &o); err != nil {
+		return OrderEvent{}, fmt.Errorf("%s %s: data: %w", e.Type, e.ID, err)
 	}
 	x := OrderEvent{
 		EventID: e.ID, OrderRef: e.OrderRef, Type: e.Type, Source: e.Source, OccurredAt: e.OccurredAt,

@@ -110,6 +110,26 @@ func TestCalendarRows(t *testing.T) {
 	}
 }
 
+func TestCalendarCountsARepeatedHourTwice(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Skip(err)
+	}
+	cal, err := NewCalendar(schemas.Hours{time.Sunday: {{From: "00:00", To: "02:30"}}}, nil, berlin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	autumn, spring := time.Date(2026, 10, 24, 22, 0, 0, 0, time.UTC), time.Date(2026, 3, 28, 23, 0, 0, 0, time.UTC)
+	for start, want := range map[time.Time]time.Duration{autumn: 3 * time.Hour, spring: 2 * time.Hour} {
+		if got := cal.Between(start, start.Add(24*time.Hour)); got != want {
+			t.Errorf("%v: open for %v, want %v", start.In(berlin), got, want)
+		}
+	}
+	if got, want := cal.Between(autumn, autumn.Add(3*time.Hour+time.Minute)), 2*time.Hour+31*time.Minute; got != want {
+		t.Errorf("up to a minute into the repeated hour: %v, want %v", got, want)
+	}
+}
+
 func TestCalendarWithoutOpeningEnds(t *testing.T) {
 	var h schemas.Hours
 	h[time.Monday] = []schemas.Block{{From: "08:00", To: "09:00"}}

@@ -93,7 +93,19 @@ func sortCases(snap *snapshot, p Person, now, since time.Time, loc *time.Locatio
 			s.waiting = append(s.waiting, c)
 		}
 	}
-	for _, c := range snap.closed {
+	s.addClosed(snap.closed, p, now, since)
+	for _, list := range [][]schemas.Case{s.overdue, s.fresh, s.waiting} {
+		slices.SortStableFunc(list, moreUrgent)
+	}
+	slices.SortStableFunc(s.won, func(a, b schemas.Case) int { return b.ClosedAt.Compare(*a.ClosedAt) })
+	return s
+}
+
+// addClosed counts what was closed, and lists what came back since the last
+// digest.
+func (s *sorted) addClosed(closed []schemas.Case, p Person, now, since time.Time) {
+	yesterday := now.Add(-24 * time.Hour)
+	for _, c := range closed {
 		if !p.actor().Sees(c.Location) || c.ClosedAt.After(now) {
 			continue
 		}
@@ -110,11 +122,6 @@ func sortCases(snap *snapshot, p Person, now, since time.Time, loc *time.Locatio
 			s.lostWeek++
 		}
 	}
-	for _, list := range [][]schemas.Case{s.overdue, s.fresh, s.waiting} {
-		slices.SortStableFunc(list, moreUrgent)
-	}
-	slices.SortStableFunc(s.won, func(a, b schemas.Case) int { return b.ClosedAt.Compare(*a.ClosedAt) })
-	return s
 }
 
 // startedAt is when the case began to need somebody: its opening, or the last

@@ -53,6 +53,7 @@ func statusOf(err error) (status int, code string) {
 		throttled  *auth.ErrThrottled
 		role       *roleError
 		scope      *scopeError
+		places     *placesError
 		input      *inputError
 		tooLarge   *http.MaxBytesError
 	)
@@ -61,7 +62,7 @@ func statusOf(err error) (status int, code string) {
 		return http.StatusConflict, "conflict"
 	case errors.As(err, &incomplete):
 		return http.StatusUnprocessableEntity, "playbook_incomplete"
-	case errors.As(err, &notAllowed), errors.As(err, &role), errors.As(err, &scope):
+	case errors.As(err, &notAllowed), errors.As(err, &role), errors.As(err, &scope), errors.As(err, &places):
 		return http.StatusForbidden, "forbidden"
 	case errors.Is(err, errCrossOrigin):
 		return http.StatusForbidden, "cross_site"
@@ -99,7 +100,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Retry-After", "5")
 	}
 	if t := (*auth.ErrThrottled)(nil); errors.As(err, &t) {
-		w.Header().Set("Retry-After", retryAfter(t))
+		w.Header().Set("Retry-After", retryAfterText(t))
 	}
 	if wantsJSON(r) {
 		s.failJSON(w, status, code, err)
@@ -112,8 +113,8 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	s.errorPage(w, r, status, err)
 }
 
-// retryAfter is the wait in whole seconds, rounded up.
-func retryAfter(t *auth.ErrThrottled) string { return strconv.Itoa(int(t.RetryAfter.Seconds()) + 1) }
+// retryAfterText is the wait in whole seconds, rounded up.
+func retryAfterText(t *auth.ErrThrottled) string { return strconv.Itoa(int(t.RetryAfter.Seconds()) + 1) }
 
 // askSignIn sends a reader to the sign-in page. A form sent without a session
 // is answered 401 instead: going back in the browser keeps what was typed.

@@ -61,7 +61,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) loginAgain(w http.ResponseWriter, r *http.Request, status int, email, message string, err error) error {
 	if t := (*auth.ErrThrottled)(nil); errors.As(err, &t) {
-		w.Header().Set("Retry-After", retryAfter(t))
+		w.Header().Set("Retry-After", retryAfterText(t))
 	}
 	v := s.loginView(w, r)
 	v.Email, v.Error = email, message

@@ -48,6 +48,7 @@ func (s *Server) routes() []Route {
 	if s.Auth == nil {
 		return append(all, Route{"", "/", AccessOpen, notFound})
 	}
+	all = append(all, s.apiRoutes()...)
 	all = append(all, s.pageRoutes()...)
 	if s.Demo != nil {
 		all = append(all, Route{"POST", "/demo/sign-in", AccessOpen, s.demoSignIn})
@@ -69,6 +70,45 @@ func (s *Server) pageRoutes() []Route {
 		{"POST", "/first-owner", AccessOpen, s.firstOwner},
 		{"GET", "/set-password", AccessOpen, s.setPasswordPage},
 		{"POST", "/set-password", AccessOpen, s.setPassword},
+
+		{"GET", "/triage", AccessSession, s.triage},
+		{"GET", "/cases/{id}", AccessSession, s.casePage},
+		{"POST", "/cases/{id}/claim", AccessSession, s.caseClaim},
+		{"POST", "/cases/{id}/assign", AccessSession, s.caseAssign},
+		{"POST", "/cases/{id}/move", AccessSession, s.caseMove},
+		{"POST", "/cases/{id}/steps/{step}", AccessSession, s.caseStep},
+		{"POST", "/cases/{id}/steps/{step}/override", AccessSession, s.caseOverride},
+		{"POST", "/cases/{id}/call", AccessSession, s.caseCall},
+		{"POST", "/cases/{id}/note", AccessSession, s.caseNote},
+		{"POST", "/cases/{id}/reply", AccessSession, s.caseReply},
+		{"POST", "/cases/{id}/kind", AccessSession, s.caseKind},
+		{"POST", "/cases/{id}/merge", AccessSession, s.caseMerge},
+		{"POST", "/cases/{id}/split", AccessSession, s.caseSplit},
+		{"POST", "/cases/{id}/snooze", AccessSession, s.caseSnooze},
+		{"GET", "/cases/{id}/events/{event}/html", AccessSession, s.mailHTML},
+		{"GET", "/cases/{id}/events/{event}/files/{n}", AccessSession, s.mailFile},
+
+		{"GET", "/customers", AccessSession, s.customers},
+		{"GET", "/customers/{id}", AccessSession, s.customerPage},
+		{"GET", "/trends", AccessSession, s.trends},
+		{"GET", "/collectors", AccessSession, s.collectors},
+		{"GET", "/quarantine", AccessSession, s.quarantine},
+		{"POST", "/quarantine", AccessSession, s.quarantineBulk},
+		{"GET", "/quarantine/{id}", AccessSession, s.quarantineItem},
+
+		{"GET", "/settings", AccessOwner, s.settings},
+		{"POST", "/settings/users", AccessOwner, s.addUser},
+		{"POST", "/settings/users/{email}", AccessOwner, s.changeUser},
+		{"POST", "/settings/users/{email}/link", AccessOwner, s.userLink},
+		{"POST", "/settings/users/{email}/disabled", AccessOwner, s.disableUser},
+		{"POST", "/settings/locations", AccessOwner, s.saveLocations},
+		{"POST", "/settings/hours", AccessOwner, s.saveHours},
+		{"POST", "/settings/digest", AccessOwner, s.saveDigest},
+		{"POST", "/settings/response", AccessOwner, s.saveResponse},
+		{"POST", "/settings/test-mail", AccessOwner, s.testMail},
+		{"GET", "/settings/digest-preview", AccessOwner, s.digestPreview},
+		{"POST", "/settings/tokens", AccessOwner, s.addToken},
+		{"POST", "/settings/tokens/{name}/revoke", AccessOwner, s.revokeToken},
 	}
 }
 

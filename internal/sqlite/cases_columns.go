@@ -78,6 +78,7 @@ func windowOf(q schemas.ListQuery) (window, error) {
 	}
 	if ok {
 		w.afterAt, w.afterID = at, id
+		w.from = max(w.from, at) // so that the index is entered where the page begins
 	}
 	return w, nil
 }

@@ -106,15 +106,16 @@ func (d *Door) Accept(ctx context.Context, items []Item) ([]Result, error) {
 	return w.results, nil
 }
 
-// keepRaw stores the raw bytes of every item. What goes to quarantine without
-// bytes of its own keeps its data in an envelope, so that it can be replayed.
+// keepRaw stores the raw bytes of every item. What the Door puts into
+// quarantine without bytes of its own keeps its data in an envelope, so that
+// it can be replayed; what a collector broke off keeps what the collector kept.
 func (d *Door) keepRaw(ctx context.Context, w *work) error {
 	var raws [][]byte
 	var at []int
 	for i := range w.items {
 		it := &w.items[i]
 		raw := it.Raw
-		if len(raw) == 0 && it.RawSHA256 == "" && w.prep[i].broken != nil {
+		if len(raw) == 0 && it.RawSHA256 == "" && it.Broken == nil && w.prep[i].broken != nil {
 			raw = envelopeOf(it)
 		}
 		if w.raws[i] = it.RawSHA256; len(raw) > 0 {
@@ -221,7 +222,7 @@ func (d *Door) quarantine(ctx context.Context, w *work) error {
 	var late [][]byte
 	var lateAt []int
 	for i := range w.prep { // found out only after the raw bytes were kept
-		if w.prep[i].broken != nil && w.raws[i] == "" {
+		if w.prep[i].broken != nil && w.raws[i] == "" && w.items[i].Broken == nil {
 			late, lateAt = append(late, envelopeOf(&w.items[i])), append(lateAt, i)
 		}
 	}
@@ -256,7 +257,7 @@ func (d *Door) quarantine(ctx context.Context, w *work) error {
 
 func (d *Door) row(it *Item, b *Broken, raw string, now time.Time) schemas.Quarantined {
 	replay := it.Replay
-	if len(it.Raw) == 0 && it.RawSHA256 == "" {
+	if len(it.Raw) == 0 && it.RawSHA256 == "" && raw != "" { // the Door's envelope
 		replay = ReplayCloudEvent
 	}
 	return schemas.Quarantined{

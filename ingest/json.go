@@ -3,7 +3,6 @@ package ingest
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -366,42 +365,6 @@ func (p *parser) hex4() (rune, error) {
 	}
 	p.i += 4
 	return r, nil
-}
-
-// sortMembers orders by UTF-16 code units and answers a name that is there twice.
-func sortMembers(m []member) (twice string, found bool) {
-	if len(m) > 24 {
-		slices.SortFunc(m, func(a, b member) int { return compareUTF16(a.key, b.key) })
-	} else {
-		for i := 1; i < len(m); i++ {
-			for j := i; j > 0 && compareUTF16(m[j-1].key, m[j].key) > 0; j-- {
-				m[j-1], m[j] = m[j], m[j-1]
-			}
-		}
-	}
-	for i := 1; i < len(m); i++ {
-		if m[i-1].key == m[i].key {
-			return m[i].key, true
-		}
-	}
-	return "", false
-}
-
-// compareUTF16 orders valid UTF-8 as its UTF-16 code units order, which
-// differs from byte order only between U+E000–U+FFFF and the planes above.
-func compareUTF16(a, b string) int {
-	n := min(len(a), len(b))
-	for i := range n {
-		x, y := a[i], b[i]
-		if x == y {
-			continue
-		}
-		if x >= 0xEE && y >= 0xEE && (x >= 0xF0) != (y >= 0xF0) {
-			return strings.Compare(b[i:], a[i:]) // a pair of surrogates sorts below U+E000
-		}
-		return strings.Compare(a[i:], b[i:])
-	}
-	return len(a) - len(b)
 }
 
 // clip shortens a name or value for an error text.

@@ -318,16 +318,6 @@ func integral(text string) bool {
 	return ok && r.IsInt()
 }
 
-// get answers an object's value by name, nil when it has none.
-func (n *node) get(name string) *node {
-	for i := range n.kids {
-		if n.kids[i].key == name {
-			return &n.kids[i].node
-		}
-	}
-	return nil
-}
-
 // misnamed finds a name that differs from one of ours in case alone. Readers
 // that ignore case would take it for ours (encoding/json does), and an address
 // in "Customer" would slip past the door.

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"pgregory.net/rapid"
@@ -194,5 +195,21 @@ func TestNamesInOtherCaseAreFound(t *testing.T) {
 		if got := r.misnamed(&n); got != want {
 			t.Errorf("%s: %q, want %q", data, got, want)
 		}
+	}
+}
+
+// TestPanicOverOneItem: a fault of ours puts that item into quarantine and no
+// other.
+func TestPanicOverOneItem(t *testing.T) {
+	d := NewDoor(DoorConfig{})
+	healthy := rules["signal"]
+	rules["signal"] = nil
+	defer func() { rules["signal"] = healthy }()
+	p := d.prepare(&Item{Source: "s", Type: schemas.Unanswered, NativeID: "1", Data: []byte(`{"due":"2026-03-01"}`)}, time.Now())
+	if p.broken == nil || p.broken.Code != schemas.QUnreadable || !strings.Contains(p.broken.Reason, "fault of the program") {
+		t.Errorf("%+v", p.broken)
+	}
+	if p := d.prepare(&Item{Source: "s", Type: schemas.ReplySent, NativeID: "1", Data: []byte(`{"text":"x"}`)}, time.Now()); p.broken != nil {
+		t.Errorf("%+v", p.broken)
 	}
 }

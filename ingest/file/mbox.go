@@ -29,7 +29,6 @@ type Mbox struct {
 	r       *bufio.Reader
 	line    int
 	started bool
-	pending bool // the From line of the next mail has been read
 	done    bool
 }
 

@@ -89,7 +89,7 @@ func (d *door) Resolve(_ context.Context, s []schemas.Sighting) ([]string, error
 }
 
 func (d *door) ports() Ports {
-	return Ports{Acceptor: d, Cursors: d, Identities: d, MailItem: func(source string, raw []byte, mailbox string) (ingest.Item, error) {
+	return Ports{Acceptor: d, Cursors: d, Identities: d, MailItem: func(source string, raw []byte, _ string) (ingest.Item, error) {
 		sum := sha256.Sum256(raw)
 		return ingest.Item{Source: source, Type: schemas.EmailReceived, NativeID: string(sum[:]), Data: []byte(`{"source_type":"email"}`), Raw: raw}, nil
 	}}
@@ -160,3 +160,7 @@ func realData(t testing.TB, name string) string {
 }
 
 func day(y int, m time.Month, d int) time.Time { return time.Date(y, m, d, 0, 0, 0, 0, time.UTC) }
+
+// raced says that the race detector is on: the large files then take minutes
+// in the store, and are left to the run without it.
+var raced bool

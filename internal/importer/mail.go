@@ -250,7 +250,7 @@ func (r *run) mailItem(mail file.Mail, mailbox, locator string) (ingest.Item, er
 func hasHeader(raw []byte) bool {
 	line, _, _ := bytes.Cut(bytes.TrimLeft(raw, "\r\n"), []byte("\n"))
 	name, _, ok := bytes.Cut(line, []byte(":"))
-	return ok && len(name) > 0 && bytes.IndexAny(name, " \t") < 0
+	return ok && len(name) > 0 && !bytes.ContainsAny(name, " \t")
 }
 
 // messageID finds the id in a header that is not read any further.

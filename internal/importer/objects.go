@@ -46,9 +46,8 @@ func object(kind Kind, row file.Row, raw []byte, rowID string) ingest.Item {
 		return broken(schemas.QUnreadable, "not a JSON object: %v", err)
 	}
 	it := ingest.Item{Type: schemas.EventType(text(keys["type"])), Revision: text(keys["revision"])}
-	data := json.RawMessage(raw)
 	if text(keys["specversion"]) != "" {
-		it.NativeID, data = first(text(keys["nativeid"]), text(keys["id"])), keys["data"]
+		it.NativeID, it.Data = first(text(keys["nativeid"]), text(keys["id"])), keys["data"]
 		at, err := schemas.ParseTime(text(keys["time"]))
 		if err != nil {
 			return broken(schemas.QTime, "%v", err)
@@ -56,14 +55,13 @@ func object(kind Kind, row file.Row, raw []byte, rowID string) ingest.Item {
 		it.OccurredAt = at
 	} else {
 		it.NativeID = first(text(keys["id"]), idOf(kind, keys), rowID)
-		data = without(keys, "type", "id", "revision")
+		it.Data = without(keys, "type", "id", "revision")
 	}
 	if it.Type == "" {
 		it.Type = defaultType[kind]
 	} else if !strings.HasPrefix(string(it.Type), typePrefix[kind]) {
 		return broken(schemas.QUnknownType, "type %q does not belong to an import of %s; its types begin with %q", it.Type, kind, typePrefix[kind])
 	}
-	it.Data = data
 	return it
 }
 

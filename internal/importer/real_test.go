@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"redalert/ingest"
 	"redalert/schemas"
 )
 
@@ -69,21 +71,44 @@ func TestRealOnlineRetail(t *testing.T) {
 }
 
 // Memory is bounded, and what comes of the rows does not hang on the bound.
-func TestRealOnlineRetailSpills(t *testing.T) {
-	d := newDoor()
+func TestRealOnlineRetailMemory(t *testing.T) {
+	d := &scale{door: newDoor()}
 	d.keep = false
 	o := options(Orders, "online-retail", realData(t, retailFile))
-	mustRun(t, d, o)
-	o.Memory = 1 << 20
-	if got := mustRun(t, d, o); got.Duplicate != 12_037 || got.Accepted != 0 {
-		t.Errorf("with little memory: %+v", got)
+	for _, c := range []struct{ memory, most int64 }{{0, 96 << 20}, {1 << 20, 40 << 20}} {
+		o.Memory = c.memory
+		d.measure()
+		before := d.peak
+		p := d.ports()
+		p.Acceptor = d
+		rep, err := Run(t.Context(), o, p)
+		if err != nil || rep.Accepted+rep.Duplicate != 12_037 || c.memory > 0 && rep.Accepted > 0 {
+			t.Errorf("memory %d: %+v %v", c.memory, rep, err)
+		}
+		if held := d.peak - before; held > c.most {
+			t.Errorf("memory %d: %d MiB are held, at most %d are allowed", c.memory, held>>20, c.most>>20)
+		}
 	}
+}
+
+// scale is a door that weighs what the process holds at each call.
+type scale struct {
+	*door
+	peak int64
+}
+
+func (s *scale) measure() {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	if m.Sys > 256<<20 {
-		t.Errorf("the process took %d MiB", m.Sys>>20)
-	}
+	s.peak = int64(m.HeapAlloc)
+}
+
+func (s *scale) Accept(ctx context.Context, items []ingest.Item) ([]ingest.Result, error) {
+	old := s.peak
+	s.measure()
+	s.peak = max(s.peak, old)
+	return s.door.Accept(ctx, items)
 }
 
 func TestRealCDNOW(t *testing.T) {

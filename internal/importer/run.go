@@ -254,6 +254,11 @@ func (r *run) items(ctx context.Context, b batch) error {
 	if len(results) != len(b.items) {
 		return fmt.Errorf("the door answered %d of %d items", len(results), len(b.items))
 	}
+	r.tally(b, results)
+	return nil
+}
+
+func (r *run) tally(b batch, results []ingest.Result) {
 	for i, res := range results {
 		if b.items[i].Broken == nil {
 			r.report.Events++
@@ -267,7 +272,6 @@ func (r *run) items(ctx context.Context, b batch) error {
 			r.report.Quarantined += b.rowsOf[i]
 		}
 	}
-	return nil
 }
 
 func (r *run) sightings(ctx context.Context, b batch, again bool) error {

@@ -60,13 +60,15 @@ func ParseDecimal(b []byte, comma bool) (Micro, error) {
 	if digits == 0 {
 		return 0, errDecimal
 	}
-	for ; decimals < microDigits; decimals++ {
-		if v > 1<<59 {
-			return 0, errors.New("too large a number")
-		}
+	return scaled(v, decimals, neg)
+}
+
+// scaled brings digits with so many decimals to millionths.
+func scaled(v uint64, decimals int, neg bool) (Micro, error) {
+	for ; decimals < microDigits && v <= 1<<59; decimals++ {
 		v *= 10
 	}
-	if v > 1<<62 {
+	if decimals < microDigits || v > 1<<62 {
 		return 0, errors.New("too large a number")
 	}
 	if neg {

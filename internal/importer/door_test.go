@@ -6,6 +6,7 @@ import (
 	"io"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
 	"redalert/ingest"
@@ -76,20 +77,29 @@ func TestRealThroughTheDoor(t *testing.T) {
 // A row that was set aside because no rate was configured gets in by replay
 // once there is one.
 func TestReplayThroughTheDoor(t *testing.T) {
-	o := options(Orders, "", write(t, "f.csv", "order,date,total,currency\nA1,2026-01-05,10.00,USD\nA2,2026-01-05,10.00,GBP\n"))
+	o := options(Orders, "", write(t, "f.csv", "order,date,total,currency\nA1,2026-01-05,10.00,USD\nA2,2026-01-05,10.00,GBP\nA3,2026-01-05,NaN,GBP\n"))
 	db, ports := store(t, o.Business)
 	rep, err := Run(t.Context(), o, ports)
-	if want := (Report{Read: 2, Events: 2, Accepted: 1, Quarantined: 1}); err != nil || rep != want {
+	if want := (Report{Read: 3, Events: 2, Accepted: 1, Quarantined: 2}); err != nil || rep != want {
 		t.Fatalf("%+v %v, want %+v", rep, err, want)
 	}
 	page, err := db.Quarantine().List(t.Context(), schemas.QuarantineOpen, schemas.ListQuery{})
-	if err != nil || len(page.Items) != 1 || page.Items[0].Code != schemas.QCurrency || page.Items[0].Locator != "f.csv:2" {
+	if err != nil || len(page.Items) != 2 {
 		t.Fatalf("%+v %v", page.Items, err)
+	}
+	id := ""
+	for _, q := range page.Items {
+		if raw, err := db.Blobs().Get(t.Context(), q.RawSHA256); err != nil || !strings.HasPrefix(string(raw), "order,date,total,currency\nA") {
+			t.Errorf("%s keeps %q: %v", q.Locator, raw, err)
+		}
+		if q.Code == schemas.QCurrency && q.Locator == "f.csv:2" {
+			id = q.ID
+		}
 	}
 	o.Business.Rates = map[string]string{"USD": "0.80"}
 	door := realDoor(db, o.Business)
 	door.RegisterReplay("row", Decoder(o.Business, o.Now))
-	if res, err := door.ReplayQuarantined(t.Context(), page.Items[0].ID); err != nil || res.Status != ingest.Accepted {
+	if res, err := door.ReplayQuarantined(t.Context(), id); err != nil || res.Status != ingest.Accepted {
 		t.Errorf("%+v %v", res, err)
 	}
 }

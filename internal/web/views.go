@@ -20,7 +20,7 @@ import (
 	"redalert/schemas"
 )
 
-//go:embed templates
+//go:embed all:templates
 var templateFiles embed.FS
 
 // views holds one parsed template per page, each with the layout and the

@@ -1,7 +1,9 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 	"unicode"
@@ -61,30 +63,42 @@ func trendChart(id, title, label, kind, unit string, t schemas.Trend, show func(
 		c.Rows = append(c.Rows, chartRow{Label: l, Open: !p.Complete})
 	}
 	for _, s := range t.Series {
-		line := chartLine{Name: seriesName(s.Name), Colour: seriesColour(s.Name)}
-		c.Head = append(c.Head, line.Name)
-		for i, p := range s.Points {
+		c.Head = append(c.Head, seriesName(s.Name))
+		for i, p := range s.Points[:min(len(s.Points), len(c.Rows))] {
+			c.Rows[i].Cells = append(c.Rows[i].Cells, show(p))
+		}
+	}
+	drawn := mostFrequent(t.Series)
+	if len(drawn) < len(t.Series) {
+		c.Definition += fmt.Sprintf(" Drawn are the %d most frequent; the numbers have all.", len(drawn))
+	}
+	names := make([]string, len(drawn))
+	for i, s := range drawn {
+		names[i] = s.Name
+	}
+	for i, colour := range colours(names) {
+		line := chartLine{Name: seriesName(names[i]), Colour: colour}
+		for _, p := range drawn[i].Points {
 			v := p.Value
 			line.Values = append(line.Values, &v)
-			if i < len(c.Rows) {
-				c.Rows[i].Cells = append(c.Rows[i].Cells, show(p))
-			}
 		}
 		c.Data.Series = append(c.Data.Series, line)
 	}
 	return c
 }
 
+// seriesName writes the name of a line: categories in plain words, sources and
+// locations as they are called.
 func seriesName(s string) string {
-	switch s {
-	case "", "all":
+	switch {
+	case s == "" || s == "all":
 		return "All"
-	case string(schemas.SourceInternal):
-		return "From staff"
-	case "none":
+	case s == "none":
 		return "No location"
+	case slices.Contains(schemas.Categories(), schemas.Category(s)):
+		return sentenceCase(words(s))
 	}
-	return sentenceCase(words(s))
+	return s
 }
 
 func sentenceCase(s string) string {
@@ -95,25 +109,43 @@ func sentenceCase(s string) string {
 	return string(unicode.ToUpper(r)) + s[n:]
 }
 
-// seriesColour gives sources and categories a place in the palette that stays
-// theirs; other names take one by their letters.
-func seriesColour(name string) int {
-	for i, s := range []string{"all", string(schemas.SourceEmail), string(schemas.SourceReview), string(schemas.SourceSurvey),
-		string(schemas.SourceOrder), string(schemas.SourceInternal)} {
-		if s == name {
-			return i
+const (
+	palette  = 8
+	maxLines = 6 // more than that nobody can tell apart
+)
+
+// colours gives each line its place in the palette: a category the same one
+// each time as long as no other line has it, other lines by their order.
+func colours(names []string) []int {
+	out, taken := make([]int, len(names)), map[int]bool{}
+	for i, n := range names {
+		c := i
+		if at := slices.Index(schemas.Categories(), schemas.Category(n)); at >= 0 {
+			c = at
 		}
-	}
-	for i, c := range schemas.Categories() {
-		if string(c) == name {
-			return i
+		for c %= palette; taken[c] && len(taken) < palette; c = (c + 1) % palette {
 		}
+		taken[c], out[i] = true, c
 	}
-	h := 0
-	for _, r := range name {
-		h = (h*31 + int(r)) % 997
+	return out
+}
+
+// mostFrequent keeps the lines of a chart that can be told apart: the ones with
+// the highest sums, in their own order. The table has all of them.
+func mostFrequent(series []schemas.Series) []schemas.Series {
+	sum := func(s schemas.Series) (v float64) {
+		for _, p := range s.Points {
+			v += p.Value
+		}
+		return v
 	}
-	return h % 8
+	order := slices.Clone(series)
+	slices.SortStableFunc(order, func(a, b schemas.Series) int { return cmp.Compare(sum(b), sum(a)) })
+	keep := map[string]bool{}
+	for _, s := range order[:min(len(order), maxLines)] {
+		keep[s.Name] = true
+	}
+	return slices.DeleteFunc(slices.Clone(series), func(s schemas.Series) bool { return !keep[s.Name] })
 }
 
 func periodName(p schemas.Period) string {

@@ -14,15 +14,15 @@ import (
 // customerCard is a customer as the case page and the customer page show one.
 type customerCard struct {
 	schemas.Customer
-	URL       string
-	Name      string
-	Value     string // net revenue
+	URL        string
+	Name       string
+	Value      string // net revenue
 	OrderCount int
-	LastOrder *moment
-	Since     *moment
-	Risk      string
-	Rhythm    chart
-	Recent    []orderRow
+	LastOrder  *moment
+	Since      *moment
+	Risk       string
+	Rhythm     chart
+	Recent     []orderRow
 }
 
 // orderRow is one order in a list.

@@ -114,7 +114,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 // retryAfterText is the wait in whole seconds, rounded up.
-func retryAfterText(t *auth.ErrThrottled) string { return strconv.Itoa(int(t.RetryAfter.Seconds()) + 1) }
+func retryAfterText(t *auth.ErrThrottled) string {
+	return strconv.Itoa(int(t.RetryAfter.Seconds()) + 1)
+}
 
 // askSignIn sends a reader to the sign-in page. A form sent without a session
 // is answered 401 instead: going back in the browser keeps what was typed.
@@ -186,12 +188,15 @@ func describe(status int, err error) (headline, advice string) {
 	return "Something broke on our side", "Nothing was lost. Try again; if it stays, look at the log of the server."
 }
 
-// sentence makes an error's text one: a capital first, a full stop last.
+// sentence makes an error's text one: a capital first (unless it begins with
+// the name of a field), a full stop last.
 func sentence(s string) string {
 	if s = strings.TrimSpace(s); s == "" {
 		return ""
 	}
-	s = strings.ToUpper(s[:1]) + s[1:]
+	if first, _, _ := strings.Cut(s, " "); !strings.ContainsAny(first, "_./[") {
+		s = sentenceCase(s)
+	}
 	if !strings.HasSuffix(s, ".") {
 		s += "."
 	}

@@ -1,11 +1,17 @@
 package web
 
 import (
+	"cmp"
+	"context"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"redalert/schemas"
+	"redalert/signals"
 )
 
 const (
@@ -16,6 +22,7 @@ const (
 // reviewRow is one message that may be a complaint.
 type reviewRow struct {
 	Who, Text, Location string
+	Kind, Score         string
 	CustomerID          string
 	Source              schemas.SourceType
 	SourceIcon          string
@@ -39,11 +46,11 @@ func (s *Server) reviewQueue(r *http.Request, f triageFilter, v queueView) (queu
 	clock := s.clock(s.zone(r))
 	for _, sc := range scored {
 		ev := sc.Event
-		src := schemas.SourceTypeOf(ev.Type)
+		src, told := schemas.SourceTypeOf(ev.Type), eventText(ev)
 		if f.Location != "" && ev.Location != f.Location || f.Source != "" && string(src) != f.Source {
 			continue
 		}
-		row := reviewRow{Text: shorten(eventText(ev).Text, 280), Location: ev.Location, CustomerID: ev.CustomerID, Source: src,
+		row := reviewRow{Text: shorten(oneLine(told.Text), 280), Kind: told.Kind, Score: told.Score, Location: ev.Location, CustomerID: ev.CustomerID, Source: src,
 			SourceIcon: sourceIcons[src], At: clock.ago(&ev.OccurredAt), Why: reasonTexts(sc.Verdict.Reasons, 3),
 			Chance: int(sc.Verdict.Probability*100 + 0.5)}
 		if row.Who, err = l.who(schemas.Case{CustomerID: ev.CustomerID, SourceType: src}); err != nil {
@@ -58,37 +65,70 @@ func (s *Server) reviewQueue(r *http.Request, f triageFilter, v queueView) (queu
 	return v, nil
 }
 
-// reviews answers the newest events of level review, newest first.
-func (s *Server) reviews(r *http.Request) ([]schemas.Scored, error) {
-	q := schemas.ListQuery{Since: s.Now().Add(-reviewSince), Limit: 1000, Locations: visible(actorOf(r))}
-	var ids []string
-	for range 50 {
-		page, err := s.History.Verdicts(r.Context(), q)
+// reviewIndex remembers which events the scorer was not sure about, so that
+// the page reads only verdicts that are new since it was last looked at.
+type reviewIndex struct {
+	mu    sync.Mutex
+	since time.Time
+	at    map[string]time.Time // event id → scored at
+}
+
+// newest answers the ids of review level, newest first.
+func (x *reviewIndex) newest(ctx context.Context, h signals.History, now time.Time) ([]string, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	oldest := now.Add(-reviewSince)
+	if x.at == nil || x.since.Before(oldest) {
+		x.since = oldest
+	}
+	if x.at == nil {
+		x.at = map[string]time.Time{}
+	}
+	q := schemas.ListQuery{Since: x.since, Limit: 1000}
+	for {
+		page, err := h.Verdicts(ctx, q)
 		if err != nil {
 			return nil, err
 		}
 		for _, v := range page.Items {
-			if v.Level == schemas.LevelReview {
-				ids = append(ids, v.EventID)
+			if x.since = v.ScoredAt; v.Level == schemas.LevelReview {
+				x.at[v.EventID] = v.ScoredAt
+			} else {
+				delete(x.at, v.EventID) // scored anew
 			}
 		}
 		if q.Cursor = page.Next; page.Next == "" {
 			break
 		}
 	}
-	if len(ids) > reviewMax {
-		ids = ids[len(ids)-reviewMax:]
-	}
-	found, err := s.Records.Scored(r.Context(), ids)
+	maps.DeleteFunc(x.at, func(_ string, at time.Time) bool { return at.Before(oldest) })
+	ids := slices.Collect(maps.Keys(x.at))
+	slices.SortFunc(ids, func(a, b string) int { return cmp.Or(x.at[b].Compare(x.at[a]), cmp.Compare(a, b)) })
+	return ids, nil
+}
+
+// reviews answers the newest events of level review that the actor may see.
+func (s *Server) reviews(r *http.Request) ([]schemas.Scored, error) {
+	ids, err := s.unsure.newest(r.Context(), s.History, s.Now())
 	if err != nil {
 		return nil, err
 	}
 	var out []schemas.Scored
-	for i := len(found) - 1; i >= 0; i-- {
-		if actorOf(r).Sees(found[i].Event.Location) {
-			out = append(out, found[i])
+	for batch := range slices.Chunk(ids, 2*reviewMax) {
+		found, err := s.Records.Scored(r.Context(), batch)
+		if err != nil {
+			return nil, err
+		}
+		for _, sc := range found {
+			if sc.Verdict.Level == schemas.LevelReview && actorOf(r).Sees(sc.Event.Location) && len(out) < reviewMax {
+				out = append(out, sc)
+			}
+		}
+		if len(out) == reviewMax {
+			break
 		}
 	}
+	slices.SortStableFunc(out, func(a, b schemas.Scored) int { return b.Event.OccurredAt.Compare(a.Event.OccurredAt) })
 	return out, nil
 }
 

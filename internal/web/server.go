@@ -73,6 +73,7 @@ type Server struct {
 	origin  *http.CrossOriginProtection
 	views   *views
 	static  *staticFiles
+	unsure  reviewIndex
 	handler http.Handler
 }
 

@@ -34,7 +34,7 @@ const (
 
 func (s *Server) trends(w http.ResponseWriter, r *http.Request) error {
 	by := schemas.TrendBy(r.FormValue("by"))
-	if by != schemas.ByCategory && by != schemas.ByLocation && by != schemas.ByAll {
+	if by != schemas.ByCategory && by != schemas.ByLocation {
 		by = schemas.BySource
 	}
 	v := trendsView{Location: r.FormValue("location")}

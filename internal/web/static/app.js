@@ -30,7 +30,7 @@
   let g = 0;
   document.addEventListener("keydown", (e) => {
     if (e.ctrlKey || e.metaKey || e.altKey || e.defaultPrevented) return;
-    const t = e.target;
+    const t = e.target instanceof Element ? e.target : document.body;
     if (t.closest("input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]")) {
       if (e.key === "Escape") t.blur();
       return;

@@ -5,7 +5,6 @@
   if (!window.Chart) return;
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const colour = (i) => css(`--series-${i % 8}`);
-  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
 
   const hatch = (c) => {
     const t = document.createElement("canvas");
@@ -37,7 +36,7 @@
       type: line ? "line" : "bar",
       data: { labels: d.labels, datasets },
       options: {
-        animation: still ? false : { duration: 200 }, responsive: true, maintainAspectRatio: false,
+        animation: false, responsive: true, maintainAspectRatio: false,
         interaction: { mode: "index", intersect: false },
         scales: {
           x: { stacked: d.kind === "stacked", grid: { display: false }, ticks: { color: text, maxRotation: 0, autoSkipPadding: 12 } },

@@ -43,6 +43,10 @@ func (s *Server) act(w http.ResponseWriter, r *http.Request, form string, cmd fu
 	if !ok {
 		return err
 	}
+	var conflict *alerting.Conflict
+	if form == "claim" && errors.As(err, &conflict) {
+		message = wasFaster(conflict, l)
+	}
 	status, _ := statusOf(err)
 	c, cerr := s.seeCase(r.Context(), actorOf(r), id)
 	if cerr != nil {

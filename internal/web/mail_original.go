@@ -35,12 +35,15 @@ type mailAttachment struct {
 	URL  string
 }
 
+// mailEntity is one part of a mail.
+type mailEntity = message.Entity
+
 var errEnough = errors.New("enough")
 
 // walkMail calls visit for each leaf of a mail, at most maxMailParts of them,
 // no deeper than maxMailDepth. What is broken beyond repair ends the walk
 // silently: the text that was scored is on the page anyway.
-func walkMail(raw []byte, visit func(n int, e *message.Entity) error) {
+func walkMail(raw []byte, visit func(n int, e *mailEntity) error) {
 	root, err := message.ReadWithOptions(bytes.NewReader(raw), &message.ReadOptions{MaxHeaderBytes: 1 << 20})
 	if err != nil && !message.IsUnknownCharset(err) && !message.IsUnknownEncoding(err) || root == nil {
 		return

@@ -17,7 +17,7 @@ import (
 type settingsView struct {
 	Shell
 	Users     []userRow
-	Locations []schemas.Location
+	Locations []locationRow
 	Names     []string // of all locations, for the check boxes of users
 	Days      []dayRow
 	Holidays  string
@@ -48,6 +48,9 @@ type userRow struct {
 // dayRow is the opening time of one weekday as typed: "08:00-12:00, 13:00-18:00".
 type dayRow struct{ Key, Name, Hours string }
 
+// locationRow is one location as typed; Was is its name before.
+type locationRow struct{ Was, Name, Timezone, Hours string }
+
 // responseRow is the deadlines of one priority, in minutes of business time.
 type responseRow struct {
 	Priority           schemas.Priority
@@ -71,10 +74,11 @@ func (s *Server) showSettings(w http.ResponseWriter, r *http.Request, status int
 	if err != nil {
 		return err
 	}
-	v.Locations, v.Digest, v.Zone, v.CanMail = set.Locations, set.Digest, s.Business.Timezone.String(), s.SendTestMail != nil
+	v.Digest, v.Zone, v.CanMail = set.Digest, s.Business.Timezone.String(), s.SendTestMail != nil
 	v.Holidays = strings.Join(set.Holidays, "\n")
 	for _, l := range set.Locations {
 		v.Names = append(v.Names, l.Name)
+		v.Locations = append(v.Locations, locationRow{l.Name, l.Name, l.Timezone, weekText(l.Hours)})
 	}
 	v.DigestDay = map[string]bool{}
 	for d := range 7 {
@@ -91,12 +95,40 @@ func (s *Server) showSettings(w http.ResponseWriter, r *http.Request, status int
 	for _, p := range []schemas.Priority{schemas.PriorityUrgent, schemas.PriorityHigh, schemas.PriorityMedium, schemas.PriorityLow} {
 		v.Response = append(v.Response, responseRow{p, hoursText(set.Response.FirstResponse[p]), hoursText(set.Response.NextResponse[p]), hoursText(set.Response.Resolution[p])})
 	}
+	v.keepTyped()
 	if err := s.settingsPeople(r, &v); err != nil {
 		return err
 	}
 	v.Shell = s.shell(w, r, "Settings", "settings")
 	s.render(w, r, status, "settings", v)
 	return nil
+}
+
+// keepTyped puts what was typed into a refused form in the place of what is
+// stored.
+func (v *settingsView) keepTyped() {
+	f := v.Form.Values
+	switch v.Form.Name {
+	case "locations":
+		v.Locations = nil
+		for i := range min(len(f["was"]), len(f["name"]), len(f["timezone"]), len(f["hours"])) {
+			v.Locations = append(v.Locations, locationRow{f["was"][i], f["name"][i], f["timezone"][i], f["hours"][i]})
+		}
+		if n := len(v.Locations); n > 0 && v.Locations[n-1] == (locationRow{}) {
+			v.Locations = v.Locations[:n-1]
+		}
+	case "response":
+		for i := range v.Response {
+			r, p := &v.Response[i], string(v.Response[i].Priority)
+			r.First, r.Next, r.Solve = f.Get("first-"+p), f.Get("next-"+p), f.Get("solve-"+p)
+		}
+	case "digest":
+		v.Digest.Enabled, v.Digest.At = f.Get("enabled") != "", f.Get("at")
+		v.DigestDay = map[string]bool{}
+		for _, d := range f["day"] {
+			v.DigestDay[d] = true
+		}
+	}
 }
 
 func (s *Server) settingsPeople(r *http.Request, v *settingsView) error {
@@ -107,6 +139,9 @@ func (s *Server) settingsPeople(r *http.Request, v *settingsView) error {
 	for _, u := range users {
 		row := userRow{User: u, URL: "/settings/users/" + url.PathEscape(u.Email), In: map[string]bool{}, Everyone: len(u.Locations) == 0,
 			Invited: u.PasswordHash == "" && !u.Disabled, Me: u.Email == actorOf(r).Email}
+		if v.Form.Is("user-" + u.Email) {
+			row.Name, row.Timezone = v.Form.Values.Get("name"), v.Form.Values.Get("timezone")
+		}
 		for _, l := range u.Locations {
 			row.In[l] = true
 			if !contains(v.Names, l) {

@@ -244,34 +244,46 @@ func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 // caseClaim makes the case the actor's. From the triage list it answers the
 // list anew; without scripts, or on the case page, it redirects.
 func (s *Server) caseClaim(w http.ResponseWriter, r *http.Request) error {
+	if !strings.HasPrefix(pathOnly(r.PostFormValue("back"), ""), "/triage") {
+		return s.act(w, r, "claim", func(a schemas.Actor, id string, v int64) (schemas.Case, flash, error) {
+			c, err := s.Desk.Claim(r.Context(), a, id, v)
+			return c, claimed(c, "/cases/"+url.PathEscape(c.ID)), err
+		})
+	}
 	id, version, err := caseForm(r)
 	if err != nil {
 		return err
 	}
+	back, list := r.PostFormValue("back"), r.Header.Get("HX-Request") == "true"
 	c, err := s.Desk.Claim(r.Context(), actorOf(r), id, version)
-	back := pathOnly(r.PostFormValue("back"), "/cases/"+url.PathEscape(id))
-	list := r.Header.Get("HX-Request") == "true" && strings.HasPrefix(back, "/triage")
 	var conflict *alerting.Conflict
-	if errors.As(err, &conflict) && strings.HasPrefix(back, "/triage") {
-		l, lerr := s.lookup(r)
-		if lerr != nil {
-			return lerr
+	status, note := http.StatusOK, flash{}
+	switch {
+	case errors.As(err, &conflict):
+		l, err := s.lookup(r)
+		if err != nil {
+			return err
 		}
-		note := flash{Bad: true, Text: l.name(conflict.By) + " was faster: the case is taken."}
-		if !list {
-			return s.redirect(w, r, back, note)
-		}
-		return s.answerQueue(w, r, http.StatusConflict, filterOf(back), &note)
-	}
-	if err != nil {
+		status, note = http.StatusConflict, flash{Bad: true, Text: wasFaster(conflict, l)}
+	case err != nil:
 		return err
+	default:
+		note = claimed(c, back)
 	}
-	done := flash{Text: "The case is yours.", Undo: "/cases/" + url.PathEscape(id) + "/assign",
-		Form: map[string]string{"version": strconv.FormatInt(c.Version, 10), "assignee": "", "back": back}}
 	if list {
-		return s.answerQueue(w, r, http.StatusOK, filterOf(back), &done)
+		return s.answerQueue(w, r, status, filterOf(back), &note)
 	}
-	return s.redirect(w, r, back, done)
+	return s.redirect(w, r, back, note)
+}
+
+func wasFaster(c *alerting.Conflict, l *lookup) string {
+	return l.name(c.By) + " was faster: the case is taken or has changed."
+}
+
+// claimed says that a claim worked, with the way back.
+func claimed(c schemas.Case, back string) flash {
+	return flash{Text: "The case is yours.", Undo: "/cases/" + url.PathEscape(c.ID) + "/assign",
+		Form: map[string]string{"version": strconv.FormatInt(c.Version, 10), "assignee": "", "back": back}}
 }
 
 func filterOf(path string) triageFilter {

@@ -30,7 +30,7 @@ type views struct{ pages map[string]*template.Template }
 func newViews(st *staticFiles) (*views, error) {
 	funcs := template.FuncMap{
 		"asset": st.url, "icon": st.icon,
-		"words": words, "week": weekText, "plural": plural, "count": countText,
+		"words": words, "plural": plural, "count": countText,
 		"lower": strings.ToLower, "join": strings.Join, "dict": dict, "add": func(a, b int) int { return a + b },
 	}
 	base, err := template.New("").Funcs(funcs).ParseFS(templateFiles, "templates/_*.html")

@@ -54,10 +54,47 @@ var (
 	robotRE    = regexp.MustCompile(`^(no-?reply|do-?not-?reply|wordpress|www(-data)?|web(site|form|master)?|form[a-z]*|contact-?form|kontakt-?formular|mailer|notification[a-z]*|notify|hello\+form)([-+._][^@]*)?@`)
 	daemonRE   = regexp.MustCompile(`^(mailer-daemon|postmaster|mail-daemon|mdaemon|bounces?([-+][^@]*)?)@`)
 	bounceRE   = regexp.MustCompile(`(?i)^(undeliver(ed|able)( mail)?\b|delivery status notification \(fail|mail delivery (failed|failure|subsystem)|delivery (failure|has failed)|returned mail\b|failure notice$|unzustellbar|nicht zustellbar|non remis|mail non distribu|no se puede entregar|consegna (del messaggio )?non riuscita|niet te bezorgen)`)
-	absentRE   = regexp.MustCompile(`(?i)(^|[^\pL])(out of (the )?office|out-of-office|automatic reply|auto(matic)?[- ]?(reply|response|responder)|on (annual |parental )?leave|on (vacation|holiday)|abwesenheit(snotiz|sbenachrichtigung|snachricht)|automatische antwort|nicht im büro|réponse automatique|absence du bureau|absent du bureau|respuesta automática|fuera de (la )?oficina|risposta automatica|fuori (sede|ufficio)|automatisch antwoord|afwezigheid|resposta automática|ausência temporária|autosvar|automatiskt svar|frånvaro|automatyczna odpowiedź|poza biurem|automaattinen vastaus|автоответ|автоматический ответ|自动回复|自動返信)`)
 	subjectRE  = regexp.MustCompile(`(?i)^\s*((re|aw|wg|fw|fwd|tr|rv|rif|sv|vs|antw|odp|res|enc|回复|答复|转发)(\[\d+\])?\s*[:：]\s*)+`)
 	priorityRE = regexp.MustCompile(`(?i)^(bulk|list|junk)$`)
 )
+
+// How subjects of out-of-office notices begin, lower case.
+var absences = []string{
+	"out of office", "out of the office", "out-of-office", "automatic reply", "automatic response", "auto reply", "auto-reply", "autoreply",
+	"auto response", "auto-response", "autoresponse", "autoresponder", "on leave", "on annual leave", "on parental leave", "on vacation",
+	"on holiday", "abwesenheitsnotiz", "abwesenheitsbenachrichtigung", "abwesenheitsnachricht", "abwesenheit", "automatische antwort",
+	"nicht im büro", "réponse automatique", "absence du bureau", "absent du bureau", "respuesta automática", "fuera de oficina",
+	"fuera de la oficina", "risposta automatica", "fuori sede", "fuori ufficio", "automatisch antwoord", "afwezigheid",
+	"resposta automática", "ausência temporária", "autosvar", "automatiskt svar", "frånvaro", "automatyczna odpowiedź", "poza biurem",
+	"automaattinen vastaus", "автоответ", "автоматический ответ", "自动回复", "自動返信",
+}
+
+// saysAbsent reports whether a subject is that of an out-of-office notice: it
+// begins with one of the phrases, and nothing follows but a colon and the like
+// or a time. "On holiday your plumber broke the tap" is a complaint.
+func saysAbsent(subject string) bool {
+	low := strings.TrimLeft(strings.ToLower(cut(subject, 120)), " [(*")
+	for _, lead := range []string{"i am ", "i'm ", "currently "} {
+		low = strings.TrimPrefix(low, lead)
+	}
+	return slices.ContainsFunc(absences, func(a string) bool {
+		rest, ok := strings.CutPrefix(low, a)
+		return ok && endsNotice(rest)
+	})
+}
+
+func endsNotice(rest string) bool {
+	rest = strings.TrimLeft(rest, " ")
+	if rest == "" || strings.ContainsAny(rest[:1], ":-([])!.,;|/") {
+		return true
+	}
+	for _, w := range []string{"–", "：", "re:", "aw:", "until", "till", "from", "bis", "vom", "jusqu", "du ", "hasta", "fino", "tot ", "do ", "till "} {
+		if strings.HasPrefix(rest, w) {
+			return true
+		}
+	}
+	return false
+}
 
 func isBounce(m Mail) bool {
 	kind, params, _ := m.Header.ContentType()
@@ -72,7 +109,7 @@ func isBounce(m Mail) bool {
 	}
 	// An empty Return-Path is a machine's; whether it bounces or answers, the
 	// other headers tell.
-	return emptyReturnPath(m) && !saysAuto(m) && !absentRE.MatchString(m.Subject)
+	return emptyReturnPath(m) && !saysAuto(m) && !saysAbsent(m.Subject)
 }
 
 func emptyReturnPath(m Mail) bool {
@@ -102,7 +139,7 @@ func isAutoReply(m Mail, own []string) bool {
 	}
 	// A customer may write "Re: Automatic reply: …" by hand; the notice itself
 	// begins with the words.
-	return absentRE.MatchString(cut(m.Subject, 60)) && !subjectRE.MatchString(m.Subject)
+	return saysAbsent(m.Subject) && !subjectRE.MatchString(m.Subject)
 }
 
 // isNewsletter knows mail to many. A list of our own domain (a shared inbox

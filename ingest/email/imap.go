@@ -66,7 +66,7 @@ type pace struct {
 
 func defaultPace() pace {
 	return pace{idle: 4 * time.Minute, poll: time.Minute, idleAnswer: 30 * time.Second, answer: time.Minute,
-		batchMails: 50, batchBytes: 32 << 20, window: 1000, sentTurn: 20}
+		batchMails: 200, batchBytes: 16 << 20, window: 5000, sentTurn: 20}
 }
 
 // IMAP collects a mailbox and the mailbox of sent mail over IMAP4rev1 with
@@ -85,11 +85,11 @@ type IMAP struct {
 
 	s       *session
 	boxes   []*box
-	at      int  // box in turn
-	turn    int  // batches it has had
-	fresh   bool // connected, nothing answered yet
-	unacked bool // a delivery is out
-	ahead   chan fetched
+	at      int            // box in turn
+	turn    int            // batches it has had
+	fresh   bool           // connected, nothing answered yet
+	unacked bool           // a delivery is out
+	ahead   []chan fetched // batches being read, in order
 }
 
 var _ ingest.Collector = (*IMAP)(nil)
@@ -114,7 +114,7 @@ func (c *IMAP) Kind() string { return "imap" }
 
 // Close ends the connection.
 func (c *IMAP) Close() error {
-	if c.s != nil && c.ahead == nil {
+	if c.s != nil && len(c.ahead) == 0 {
 		c.s.logout()
 	}
 	c.drop()
@@ -130,7 +130,7 @@ func (c *IMAP) drop() {
 	c.s, c.ahead, c.unacked = nil, nil, false
 }
 
-// Read answers the next mails, at most 50 or 32 MiB of them; an empty delivery
+// Read answers the next mails, at most 200 or 16 MiB of them; an empty delivery
 // after a poll that found nothing. See ingest.Collector.
 func (c *IMAP) Read(ctx context.Context) (ingest.Delivery, error) {
 	if c.unacked {

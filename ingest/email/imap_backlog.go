@@ -17,11 +17,12 @@ import (
 type box struct {
 	name     string
 	sent     bool
-	validity uint32  // UIDVALIDITY; changes only while nothing is read ahead
-	done     uint32  // the last UID acknowledged
-	next     uint32  // UIDNEXT when it was last listed, 0 = not told
-	queue    []entry // listed and not yet fetched, by UID
-	seen     uint32  // UIDs up to here are listed
+	validity uint32    // UIDVALIDITY; changes only while nothing is read ahead
+	done     uint32    // the last UID acknowledged
+	next     uint32    // UIDNEXT when it was last listed, 0 = not told
+	queue    []entry   // listed and not yet fetched, by UID
+	seen     uint32    // UIDs up to here are listed
+	newest   time.Time // when the last mail listed was received
 }
 
 // entry is a mail known by its metadata.
@@ -64,8 +65,8 @@ func (c *IMAP) delivery(got fetched) ingest.Delivery {
 	for i := range got.items {
 		del.Items[i] = got.items[i].item
 	}
-	if n := len(b.queue); n > 0 {
-		del.Newest = b.queue[n-1].received
+	if len(b.queue) > 0 || len(c.ahead) > 0 {
+		del.Newest = b.newest
 	}
 	p := position{Validity: b.validity, UID: got.last}
 	c.unacked = true
@@ -79,36 +80,49 @@ func (c *IMAP) delivery(got fetched) ingest.Delivery {
 	return del
 }
 
-// nextBatch takes the batch read ahead, or reads one, and starts reading the
-// one after it.
-func (c *IMAP) nextBatch(ctx context.Context) (fetched, bool, error) {
-	var got fetched
-	if c.ahead != nil {
-		select {
-		case got = <-c.ahead:
-			c.ahead = nil
-		case <-ctx.Done():
-			return got, false, ctx.Err()
-		}
-	} else {
+// aheadMax is how many batches are read ahead: with two, the server sends one
+// while the command for the next is on its way.
+const aheadMax = 2
+
+// nextBatch takes the next batch read ahead, listing mails first when none is,
+// and starts reading those after it.
+func (c *IMAP) nextBatch(ctx context.Context) (got fetched, ok bool, err error) {
+	if len(c.ahead) == 0 {
 		b, err := c.listed()
 		if err != nil || b == nil {
 			return got, false, err
 		}
-		got = c.fetch(c.s, b, c.take(b))
+		c.readAhead(b)
+	}
+	select {
+	case got = <-c.ahead[0]:
+		c.ahead = c.ahead[1:]
+	case <-ctx.Done():
+		return got, false, ctx.Err()
 	}
 	if got.err != nil {
 		return got, false, got.err
 	}
 	c.turn++
-	if got.b.sent && c.turn >= c.pace.sentTurn && len(c.boxes) > 1 {
+	c.readAhead(got.b)
+	if len(c.ahead) == 0 && c.turnOver(got.b) {
 		c.at, c.turn = 0, 0
-	} else if len(got.b.queue) > 0 {
-		s, batch, ahead := c.s, c.take(got.b), make(chan fetched, 1)
-		c.ahead = ahead
-		go func() { ahead <- c.fetch(s, got.b, batch) }()
 	}
 	return got, true, nil
+}
+
+// turnOver reports whether the inbox is due again.
+func (c *IMAP) turnOver(b *box) bool {
+	return b != c.boxes[0] && c.turn+len(c.ahead) >= c.pace.sentTurn
+}
+
+func (c *IMAP) readAhead(b *box) {
+	s := c.s
+	for len(c.ahead) < aheadMax && len(b.queue) > 0 && !c.turnOver(b) {
+		batch, out := c.take(b), make(chan fetched, 1)
+		c.ahead = append(c.ahead, out)
+		go func() { out <- c.fetch(s, b, batch) }()
+	}
 }
 
 // listed answers the mailbox in turn that has something to fetch, nil when
@@ -165,6 +179,9 @@ func (c *IMAP) list(b *box) error {
 		if b.queue, err = c.s.metadata(from, to); err != nil {
 			return err
 		}
+		if n := len(b.queue); n > 0 {
+			b.newest = b.queue[n-1].received
+		}
 		if len(b.queue) > 0 || to == 0 {
 			return nil
 		}
@@ -190,21 +207,29 @@ func (c *IMAP) take(b *box) []entry {
 	return batch
 }
 
+// decoders is how many mails are decoded at the same time.
+const decoders = 4
+
 // fetch reads a batch and makes items of it while more of it arrives.
 func (c *IMAP) fetch(s *session, b *box, batch []entry) fetched {
 	out := fetched{b: b, last: batch[len(batch)-1].uid}
-	work := make(chan rawMail, 4)
-	done := make(chan map[uint32]made)
-	go func() {
-		out := map[uint32]made{}
-		for r := range work {
-			out[r.uid] = c.decode(b, r)
-		}
-		done <- out
-	}()
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	all := make(map[uint32]made, len(batch))
+	work := make(chan rawMail, decoders)
+	for range decoders {
+		wg.Go(func() {
+			for r := range work {
+				d := c.decode(b, r)
+				mu.Lock()
+				all[r.uid] = d
+				mu.Unlock()
+			}
+		})
+	}
 	out.err = s.bodies(b.name, batch, func(r rawMail) { work <- r })
 	close(work)
-	all := <-done
+	wg.Wait()
 	for _, e := range batch { // in the mailbox's order; expunged ones are missing
 		if d, ok := all[e.uid]; ok {
 			out.items = append(out.items, d)

@@ -33,8 +33,8 @@ func (s *session) bodies(mailbox string, batch []entry, each func(rawMail)) erro
 	if s.selected != mailbox {
 		return fmt.Errorf("mailbox %q is not open", mailbox) // a fault of this package
 	}
-	s.conn.expect(s.pace.answer)
-	defer s.conn.expect(rest)
+	s.conn.begin(s.pace.answer)
+	defer s.conn.end()
 	var small, large []entry
 	for _, e := range batch {
 		if e.size > MaxMailBytes {

@@ -34,6 +34,7 @@ type patientConn struct {
 	net.Conn
 	mu    sync.Mutex
 	limit time.Duration
+	asked int // commands under way, as begin and end count them
 }
 
 // SetReadDeadline does nothing: expect decides.
@@ -55,6 +56,25 @@ func (c *patientConn) expect(d time.Duration) {
 	defer c.mu.Unlock()
 	c.limit = d
 	_ = c.Conn.SetReadDeadline(time.Now().Add(d)) // fails on a closed connection only
+}
+
+// begin is expect for one of several commands under way at the same time.
+func (c *patientConn) begin(d time.Duration) {
+	c.mu.Lock()
+	c.asked++
+	c.mu.Unlock()
+	c.expect(d)
+}
+
+// end says that a command begun is answered.
+func (c *patientConn) end() {
+	c.mu.Lock()
+	c.asked--
+	idle := c.asked == 0
+	c.mu.Unlock()
+	if idle {
+		c.expect(rest)
+	}
 }
 
 // rest is how long a connection may be silent while nothing is asked of it.
@@ -174,7 +194,7 @@ func (s *session) examine(name string) (next, validity, count uint32, err error)
 
 // maxListed bounds how many mails are listed at once by a server that does not
 // tell UIDNEXT.
-const maxListed = 5000
+const maxListed = 10000
 
 // metadata lists the mails with UIDs from … to (0 = "*"), by UID. "n:*" always
 // names the last mail of a mailbox, whatever its UID: it is filtered.

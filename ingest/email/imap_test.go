@@ -60,6 +60,9 @@ func TestIMAPUnacknowledgedIsDeliveredAgain(t *testing.T) {
 	if err != nil || len(first.Items) != 7 {
 		t.Fatalf("%d items, %v", len(first.Items), err)
 	}
+	if want := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC); !first.Newest.Equal(want) {
+		t.Errorf("the newest mail waiting is of %v, want %v", first.Newest, want)
+	}
 	second, err := c.Read(t.Context())
 	if err != nil || len(second.Items) != 7 || second.Items[0].NativeID != first.Items[0].NativeID {
 		t.Fatalf("unacknowledged items are not delivered again: %v", err)

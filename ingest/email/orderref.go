@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 const maxOrderText = 64 << 10 // how far into the text numbers are looked for
@@ -32,21 +33,62 @@ func OrderRef(subject, text string) string {
 	return ""
 }
 
+// maxDigitRuns bounds how many numbers of one text are looked at.
+const maxDigitRuns = 300
+
+// orderIn looks at each run of digits with the few words before it: going by
+// the digits keeps the patterns off the rest of the text.
 func orderIn(s string) string {
-	for _, m := range orderWordRE.FindAllStringSubmatchIndex(s, 50) {
-		marked := m[2] >= 0 || hasNumberWord(s[m[0]:m[4]])
-		if ref := plausible(s[m[4]:m[5]], s[m[5]:], marked); ref != "" {
-			return ref
-		}
-	}
-	for _, re := range []*regexp.Regexp{orderPrefixRE, orderHashRE} {
-		for _, m := range re.FindAllStringSubmatchIndex(s, 50) {
-			if ref := plausible(s[m[2]:m[3]], s[m[3]:], true); ref != "" {
-				return ref
+	runs := 0
+	for _, find := range []func(window string) (ref string, end int, marked bool){byWord, byShape} {
+		for i := 0; i < len(s) && runs < maxDigitRuns; {
+			d := strings.IndexAny(s[i:], "0123456789")
+			if d < 0 {
+				break
 			}
+			i += d
+			end := i
+			for end < len(s) && isRefByte(s[end]) {
+				end++
+			}
+			runs++
+			from := max(0, i-windowBefore)
+			for from > 0 && !utf8.RuneStart(s[from]) {
+				from--
+			}
+			window := s[from:min(end+1, len(s))]
+			if ref, stop, marked := find(window); ref != "" {
+				if ref = plausible(ref, s[from+stop:], marked); ref != "" {
+					return ref
+				}
+			}
+			i = end
 		}
 	}
 	return ""
+}
+
+// windowBefore is how far before its digits a number is announced.
+const windowBefore = 48
+
+func isRefByte(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c == '-' || c == '_' || c == '/'
+}
+
+func byWord(w string) (ref string, end int, marked bool) {
+	for _, m := range orderWordRE.FindAllStringSubmatchIndex(w, -1) {
+		ref, end, marked = w[m[4]:m[5]], m[5], m[2] >= 0 || hasNumberWord(w[m[0]:m[4]])
+	}
+	return ref, end, marked // the last is nearest to the digits
+}
+
+func byShape(w string) (ref string, end int, marked bool) {
+	for _, re := range []*regexp.Regexp{orderPrefixRE, orderHashRE} {
+		if m := re.FindStringSubmatchIndex(w); m != nil {
+			return w[m[2]:m[3]], m[3], true
+		}
+	}
+	return "", 0, false
 }
 
 var numberWordRE = regexp.MustCompile(`(?i)(number|nummer|nr|num[eé]ro|número|reference|\bref|\bid|\bno)\b`)

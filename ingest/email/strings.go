@@ -58,11 +58,18 @@ func cutJSON(s string, n int) (string, bool) {
 // tidy makes text safe to keep: \n line ends, no control characters, no
 // trailing blanks, never more than two empty lines in a row.
 func tidy(s string) string {
+	if strings.Contains(s, "\r") {
+		s = strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n")
+	}
 	var b strings.Builder
 	b.Grow(len(s))
 	blanks := 0
-	for line := range strings.Lines(strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n")) {
-		line = strings.TrimRight(strings.Map(printable, line), " ")
+	for line := range strings.Lines(s) {
+		line = strings.TrimSuffix(line, "\n")
+		if !plainASCII(line) {
+			line = strings.Map(printable, line)
+		}
+		line = strings.TrimRight(line, " ")
 		if line == "" {
 			if blanks++; blanks > 2 {
 				continue
@@ -74,6 +81,15 @@ func tidy(s string) string {
 		b.WriteByte('\n')
 	}
 	return strings.Trim(b.String(), "\n")
+}
+
+func plainASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 func printable(r rune) rune {

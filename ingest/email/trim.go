@@ -36,12 +36,10 @@ const (
 	after          // below the point where an earlier mail begins
 )
 
-// trimmer works on the lines of one text. low holds each line in lower case
-// without emphasis and outer blanks, "" for lines too long to introduce
-// anything.
+// trimmer works on the lines of one text.
 type trimmer struct {
 	lines []string
-	low   []string
+	lower []string // see low
 	marks []mark
 	first int // the first kept line with words, -1 = none so far
 }
@@ -52,16 +50,20 @@ func trim(text string) trimmed {
 	whole := tidy(text)
 	t := &trimmer{lines: strings.Split(whole, "\n"), first: -1}
 	t.marks = make([]mark, len(t.lines))
-	t.low = make([]string, len(t.lines))
-	for i, l := range t.lines {
-		if len(l) <= maxIntroLine {
-			t.low[i] = strings.ToLower(strings.Trim(l, " *_"))
-		}
-	}
+	t.lower = make([]string, len(t.lines))
 	t.markQuotes()
 	cutByMail := t.markEarlier()
 	t.markSignatures()
 	return t.result(whole, cutByMail)
+}
+
+// low answers a line in lower case without emphasis and outer blanks, "" for
+// lines too long to introduce anything.
+func (t *trimmer) low(i int) string {
+	if l := t.lines[i]; t.lower[i] == "" && l != "" && len(l) <= maxIntroLine {
+		t.lower[i] = strings.ToLower(strings.Trim(l, " *_"))
+	}
+	return t.lower[i]
 }
 
 func (t *trimmer) result(whole string, cutByMail bool) trimmed {
@@ -136,13 +138,13 @@ func (t *trimmer) markEarlier() bool {
 			}
 			continue
 		}
-		if t.marks[i] == quoted || t.low[i] == "" {
+		if t.marks[i] == quoted || t.lines[i] == "" || t.low(i) == "" {
 			if t.lines[i] != "" && t.marks[i] == kept {
 				t.sawText(i)
 			}
 			continue
 		}
-		if separator(t.low[i]) || t.headerBlock(i) || (t.first >= 0 && replyAbove(t.low[i])) {
+		if separator(t.low(i)) || t.headerBlock(i) || (t.first >= 0 && replyAbove(t.low(i))) {
 			t.setMarks(i, len(t.lines), after)
 			return true
 		}

@@ -29,18 +29,18 @@ const (
 // introEnding looks for an introduction that ends on line i, and answers the
 // line it begins on.
 func (t *trimmer) introEnding(i int) (from int, ok bool) {
-	l := strings.TrimRight(t.low[i], " -*_")
-	if l == "" || !endsIntro(l) {
+	if t.marks[i] == quoted && (i == 0 || t.marks[i-1] == quoted) {
+		return 0, false // within a quote
+	}
+	l := strings.TrimRight(t.low(i), " -*_")
+	if l == "" || !endsIntro(l) || (t.marks[i] == quoted && !closesAddress(l)) {
 		return 0, false
 	}
 	quotedNext := t.quoteFollows(i)
-	if t.marks[i] == quoted && (!closesAddress(l) || i == 0 || t.marks[i-1] == quoted) {
-		return 0, false // within a quote
-	}
 	joined, blanks := "", 0
 	fallback := -1
 	for j := i; j >= 0 && j > i-introWindow; j-- {
-		low := t.low[j]
+		low := t.low(j)
 		if t.lines[j] == "" {
 			if blanks++; blanks > 1 {
 				break
@@ -70,13 +70,19 @@ func endsIntro(l string) bool {
 	if strings.HasSuffix(l, ":") || strings.HasSuffix(l, "：") || strings.HasSuffix(l, ">") {
 		return true
 	}
-	for _, v := range verbs {
-		if strings.HasSuffix(l, v) {
-			return true
-		}
+	if !verbEnds[l[len(l)-1]] {
+		return false
 	}
-	return false
+	return slices.ContainsFunc(verbs, func(v string) bool { return strings.HasSuffix(l, v) })
 }
+
+// verbEnds holds the last bytes of the verbs, which spares most lines the list.
+var verbEnds = func() (set [256]bool) {
+	for _, v := range verbs {
+		set[v[len(v)-1]] = true
+	}
+	return set
+}()
 
 // closesAddress knows the last line of an address folded before its ">": it
 // looks like a quoted line and is none.
@@ -218,13 +224,13 @@ func headerClass(low string) byte {
 // line i: three kinds of fields within a few lines, among them a subject or an
 // address. "From: Berlin, To: Hamburg, Date: …" is a customer's own.
 func (t *trimmer) headerBlock(i int) bool {
-	if headerClass(t.low[i]) == 0 {
+	if headerClass(t.low(i)) == 0 {
 		return false
 	}
 	var seen [256]bool
 	kinds, sure := 0, false
 	for j := i; j < len(t.lines) && j < i+12; j++ {
-		class := headerClass(t.low[j])
+		class := headerClass(t.low(j))
 		if class == 0 {
 			if j > i+6 || (t.lines[j] != "" && len(t.lines[j]) > 200) {
 				break
@@ -235,7 +241,7 @@ func (t *trimmer) headerBlock(i int) bool {
 			seen[class] = true
 			kinds++
 		}
-		sure = sure || class == 's' || strings.Contains(t.low[j], "@") || (class == 'd' && clockRE.MatchString(t.low[j]) && !strings.HasPrefix(t.low[j], "dat"))
+		sure = sure || class == 's' || strings.Contains(t.low(j), "@") || (class == 'd' && clockRE.MatchString(t.low(j)) && !strings.HasPrefix(t.low(j), "dat"))
 	}
 	return kinds >= 3 && sure && seen['f']
 }

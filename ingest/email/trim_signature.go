@@ -18,7 +18,7 @@ func (t *trimmer) markSignatures() {
 		if t.marks[i] != kept || t.lines[i] == "" {
 			continue
 		}
-		low := t.low[i]
+		low := t.low(i)
 		switch {
 		case words && delimiter(t.lines[i]) && t.shortUntilNextMail(i+1):
 			t.markBlock(i, signature)
@@ -80,7 +80,7 @@ func (t *trimmer) footer(i int) bool {
 		return false
 	}
 	for ; i < len(t.lines) && t.marks[i] == kept; i++ {
-		l := t.low[i]
+		l := t.low(i)
 		if strings.Contains(l, "mailing list") || strings.Contains(l, "unsubscribe") || strings.Contains(l, "lists.") || strings.Contains(l, "listinfo") {
 			return true
 		}

@@ -73,6 +73,9 @@ func (s *Server) headers(next http.Handler) http.Handler {
 		h.Set("Content-Security-Policy", contentPolicy)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "DENY")
+		if s.Demo != nil && strings.HasPrefix(r.URL.Path, "/demo/") {
+			h.Set("X-Frame-Options", "SAMEORIGIN") // its mail stands in a frame
+		}
 		h.Set("Referrer-Policy", defaultReferer)
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=()")

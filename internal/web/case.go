@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -368,5 +367,3 @@ func (s *Server) caseCustomer(r *http.Request, v *caseView, l *lookup, clock rea
 	v.Earlier, err = s.caseRows(r, others[:min(len(others), 8)])
 	return err
 }
-
-var errNoVersion = errors.New("the form lacks the version of the case")

@@ -19,7 +19,7 @@ func caseForm(r *http.Request) (id string, version int64, err error) {
 	}
 	version, err = strconv.ParseInt(r.PostForm.Get("version"), 10, 64)
 	if err != nil || version < 1 {
-		return "", 0, &inputError{"version", errNoVersion.Error() + "; open the case again"}
+		return "", 0, &inputError{"version", "the form lacks the version of the case; open the case again"}
 	}
 	return r.PathValue("id"), version, nil
 }

@@ -169,14 +169,6 @@ func periodLabel(start string, p schemas.Period) string {
 	return t.Format("2 Jan")
 }
 
-// percent writes a share for a table: "4.2 %".
-func percent(part float64, whole int64) string {
-	if whole == 0 {
-		return "–"
-	}
-	return strconv.FormatFloat(part/float64(whole)*100, 'f', 1, 64) + " %"
-}
-
 // rhythm draws a customer's orders by month, the last 12 and the running one.
 func (s *Server) rhythm(orders []schemas.OrderRecord, zone *time.Location) chart {
 	c := chart{ID: "rhythm", Title: "Orders by month", Head: []string{"Month", "Orders", "Value"},
@@ -229,15 +221,15 @@ func currencySign(code string) string {
 }
 
 // change says how a number moved against the one before.
-func change(now, before float64, unit, since string) string {
-	d := now - before
-	switch {
+func change(now, before float64, since string) string {
+	switch d := now - before; {
 	case d == 0:
 		return "as " + since
 	case d > 0:
-		return fmt.Sprintf("%s%s more than %s", trim(d), unit, since)
+		return trim(d) + " more than " + since
+	default:
+		return trim(-d) + " fewer than " + since
 	}
-	return fmt.Sprintf("%s%s fewer than %s", trim(-d), unit, since)
 }
 
 func trim(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"redalert/internal/auth"
+	"redalert/internal/memstore"
 	"redalert/internal/web"
 )
 
@@ -53,6 +55,21 @@ func TestFirstOwner(t *testing.T) {
 	b := s.browser()
 	b.get("/first-owner?key=made-up").want(t, 410, "This link has been used")
 	b.post("/first-owner", "key", "made-up", "email", "x@example.com", "password", password).want(t, 410)
+
+	fresh := memstore.New()
+	s = newSite(t, func(d *web.Deps) {
+		d.Auth = auth.New(auth.Config{Users: fresh.Users(), Sessions: fresh.Sessions(), Tokens: fresh.Tokens(), Now: d.Now})
+	})
+	key, ok, err := auth.New(auth.Config{Users: fresh.Users(), Sessions: fresh.Sessions(), Tokens: fresh.Tokens(), Now: func() time.Time { return monday }}).FirstOwnerLink(t.Context())
+	if err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	b = s.browser()
+	b.get("/first-owner?key="+key).want(t, 200, "Make yourself the owner", key)
+	b.post("/first-owner", "key", key, "email", "me", "name", "Me", "password", password).want(t, 422, "Write an e-mail address", `value="me"`, key)
+	b.post("/first-owner", "key", key, "email", "me@example.com", "name", "Me", "password", password).leadsTo(t, "/settings")
+	b.get("/settings").want(t, 200, "You are the owner now.", "me@example.com")
+	s.browser().post("/first-owner", "key", key, "email", "two@example.com", "password", password).want(t, 410)
 }
 
 func TestSetPasswordLink(t *testing.T) {

@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -233,6 +232,3 @@ func (s *Server) trusted(ip netip.Addr) bool {
 	}
 	return false
 }
-
-// newID answers 128 random bits in text, for ids that a form sends back.
-func newID() string { return rand.Text() }

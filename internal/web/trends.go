@@ -133,56 +133,72 @@ func addCounts(c *chart, t schemas.Trend) {
 	}
 }
 
-// numbers fills in the four numbers with their change.
-func (s *Server) numbers(r *http.Request, v *trendsView, churned schemas.Trend, where []string) error {
-	now := s.Now()
+// tally counts cases now, and as they were 30 days ago.
+type tally struct {
+	open, openThen, won, wonBefore int
+	risk, riskThen                 int64
+}
+
+func (t *tally) add(c schemas.Case, now time.Time) {
 	month := now.AddDate(0, 0, -30)
-	var openNow, openThen, won, wonBefore int
-	var riskNow, riskThen int64
-	q := schemas.ListQuery{Since: now.AddDate(-1, 0, 0), Limit: 1000, Locations: where}
-	for range 50 {
+	if c.MergedInto != "" {
+		return
+	}
+	if c.State.Open() {
+		t.open++
+		t.risk += c.ValueAtRisk.Amount
+	}
+	if c.OpenedAt.Before(month) && (c.ClosedAt == nil || c.ClosedAt.After(month)) {
+		t.openThen++
+		t.riskThen += c.ValueAtRisk.Amount
+	}
+	if c.State != schemas.StateRecovered || c.ClosedAt == nil {
+		return
+	}
+	switch {
+	case c.ClosedAt.After(month):
+		t.won++
+	case c.ClosedAt.After(month.AddDate(0, 0, -30)):
+		t.wonBefore++
+	}
+}
+
+// tallyCases goes through the cases opened within a year.
+func (s *Server) tallyCases(r *http.Request, where []string) (t tally, err error) {
+	q := schemas.ListQuery{Since: s.Now().AddDate(-1, 0, 0), Limit: 1000, Locations: where}
+	for {
 		page, err := s.Lists.List(r.Context(), q)
 		if err != nil {
-			return err
+			return t, err
 		}
 		for _, c := range page.Items {
-			if c.MergedInto != "" {
-				continue
-			}
-			if c.State.Open() {
-				openNow++
-				riskNow += c.ValueAtRisk.Amount
-			}
-			if c.OpenedAt.Before(month) && (c.ClosedAt == nil || c.ClosedAt.After(month)) {
-				openThen++
-				riskThen += c.ValueAtRisk.Amount
-			}
-			if c.State == schemas.StateRecovered && c.ClosedAt != nil {
-				switch {
-				case c.ClosedAt.After(month):
-					won++
-				case c.ClosedAt.After(month.AddDate(0, 0, -30)):
-					wonBefore++
-				}
-			}
+			t.add(c, s.Now())
 		}
 		if q.Cursor = page.Next; page.Next == "" {
-			break
+			return t, nil
 		}
+	}
+}
+
+// numbers fills in the four numbers with their change.
+func (s *Server) numbers(r *http.Request, v *trendsView, churned schemas.Trend, where []string) error {
+	t, err := s.tallyCases(r, where)
+	if err != nil {
+		return err
 	}
 	at := func(n int64) schemas.Money { return schemas.Money{Amount: n, Currency: s.Business.Currency} }
 	left, leftBefore, name := lastMonths(churned)
 	v.Numbers = []figure{
-		{Label: "Open cases", Value: countText(int64(openNow)), Change: change(float64(openNow), float64(openThen), "", "30 days ago"),
-			Better: openNow < openThen, Worse: openNow > openThen, Definition: "Cases that still need work, snoozed ones included."},
-		{Label: "Won back", Value: countText(int64(won)), Change: change(float64(won), float64(wonBefore), "", "in the 30 days before"),
-			Better: won > wonBefore, Worse: won < wonBefore, Definition: "Cases closed as won back in the last 30 days."},
-		{Label: "Left" + name, Value: countText(int64(left)), Change: change(left, leftBefore, "", "the month before"),
+		{Label: "Open cases", Value: countText(int64(t.open)), Change: change(float64(t.open), float64(t.openThen), "30 days ago"),
+			Better: t.open < t.openThen, Worse: t.open > t.openThen, Definition: "Cases that still need work, snoozed ones included."},
+		{Label: "Won back", Value: countText(int64(t.won)), Change: change(float64(t.won), float64(t.wonBefore), "in the 30 days before"),
+			Better: t.won > t.wonBefore, Worse: t.won < t.wonBefore, Definition: "Cases closed as won back in the last 30 days."},
+		{Label: "Left" + name, Value: countText(int64(left)), Change: change(left, leftBefore, "the month before"),
 			Better: left < leftBefore, Worse: left > leftBefore, Definition: "Customers who churned in the last full month; the chart below says what that means."},
-		{Label: "At risk", Value: at(riskNow).Short(), Change: moneyChange(at(riskNow-riskThen), "30 days ago"),
-			Better: riskNow < riskThen, Worse: riskNow > riskThen, Definition: "What the customers with an open case brought in over the year before."},
+		{Label: "At risk", Value: at(t.risk).Short(), Change: moneyChange(at(t.risk-t.riskThen), "30 days ago"),
+			Better: t.risk < t.riskThen, Worse: t.risk > t.riskThen, Definition: "What the customers with an open case brought in over the year before."},
 	}
-	v.Headline = fmt.Sprintf("%s won back and %s left", plural(won, "customer", "customers"), countText(int64(left)))
+	v.Headline = fmt.Sprintf("%s won back and %s left", plural(t.won, "customer", "customers"), countText(int64(left)))
 	return nil
 }
 

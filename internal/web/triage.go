@@ -4,8 +4,10 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"redalert/alerting"
 	"redalert/schemas"
@@ -155,6 +157,29 @@ func (s *Server) queue(r *http.Request, f triageFilter) (queueView, error) {
 	if f.Tab == "review" {
 		return s.reviewQueue(r, f, v)
 	}
+	q := s.queueQuery(r, f)
+	res, err := s.Lists.Queue(r.Context(), q)
+	if err != nil {
+		return v, err
+	}
+	if f.Tab == "closed" {
+		res.Cases = lastClosed(res.Cases, f.Page)
+	}
+	v.Total, v.Overdue, v.AtRisk = res.Total, res.Overdue, s.money(res.AtRisk).Short()
+	if v.Rows, err = s.caseRows(r, res.Cases); err != nil {
+		return v, err
+	}
+	if f.Page > 0 {
+		v.Earlier = f.url(f.Tab, f.Page-1)
+	}
+	if res.Total > (f.Page+1)*triagePage {
+		v.More = f.url(f.Tab, f.Page+1)
+	}
+	return v, nil
+}
+
+// queueQuery asks the store for one page of a tab.
+func (s *Server) queueQuery(r *http.Request, f triageFilter) alerting.QueueQuery {
 	actor := actorOf(r)
 	q := alerting.QueueQuery{Location: f.Location, SourceType: schemas.SourceType(f.Source), Search: f.Search,
 		Visible: visible(actor), Now: s.Now(), Limit: triagePage, Offset: f.Page * triagePage}
@@ -169,22 +194,25 @@ func (s *Server) queue(r *http.Request, f triageFilter) (queueView, error) {
 		q.Snoozed = true
 	case "closed":
 		q.States = []schemas.CaseState{schemas.StateRecovered, schemas.StateLost, schemas.StateDismissed}
+		q.Limit, q.Offset = closedMax, 0
 	}
-	res, err := s.Lists.Queue(r.Context(), q)
-	if err != nil {
-		return v, err
+	return q
+}
+
+// closedMax bounds how many closed cases are sorted for one page.
+const closedMax = 2000
+
+// lastClosed answers one page of closed cases, the last closed first.
+func lastClosed(cases []schemas.Case, page int) []schemas.Case {
+	at := func(c schemas.Case) time.Time {
+		if c.ClosedAt == nil {
+			return time.Time{}
+		}
+		return *c.ClosedAt
 	}
-	v.Total, v.Overdue, v.AtRisk = res.Total, res.Overdue, s.money(res.AtRisk).Short()
-	if v.Rows, err = s.caseRows(r, res.Cases); err != nil {
-		return v, err
-	}
-	if f.Page > 0 {
-		v.Earlier = f.url(f.Tab, f.Page-1)
-	}
-	if res.Total > (f.Page+1)*triagePage {
-		v.More = f.url(f.Tab, f.Page+1)
-	}
-	return v, nil
+	slices.SortStableFunc(cases, func(a, b schemas.Case) int { return at(b).Compare(at(a)) })
+	from := min(page*triagePage, len(cases))
+	return cases[from:min(from+triagePage, len(cases))]
 }
 
 // money gives an amount without a currency the business's.

@@ -284,8 +284,7 @@ func (c *IMAP) threads(ctx context.Context, ds []made) error {
 // refer to; each group keeps the order.
 func related(ds []made) [][]int {
 	parent := make([]int, len(ds))
-	var find func(int) int
-	find = func(i int) int {
+	find := func(i int) int {
 		for parent[i] != i {
 			parent[i] = parent[parent[i]]
 			i = parent[i]

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log"
 	"net"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -216,14 +215,4 @@ func (g *collected) quietly(t testing.TB, c *IMAP) {
 func sample(n int) []byte {
 	return fmt.Appendf(nil, "Message-ID: <m%d@customers.example>\r\nFrom: Jane Doe <jane%d@customers.example>\r\nTo: care@example.com\r\n"+
 		"Subject: Visit %d\r\nDate: Sun, 01 Mar 2026 08:00:00 +0000\r\n\r\nNobody came for visit %d.\r\n", n, n, n, n)
-}
-
-func subjects(g *collected) []string {
-	var out []string
-	for _, it := range g.items {
-		m, _ := Parse(it.Raw)
-		out = append(out, m.Subject)
-	}
-	slices.Sort(out)
-	return out
 }

@@ -190,8 +190,7 @@ func (r refuser) Fetch(w *imapserver.FetchWriter, set imap.NumSet, o *imap.Fetch
 func (r refuser) Move(*imapserver.MoveWriter, imap.NumSet, string) error { return nil }
 
 func TestIMAPRefusedMailIsQuarantinedAndPassed(t *testing.T) {
-	var m *memServer
-	m = newMemServer(t, func(s imapserver.Session) imapserver.Session {
+	m := newMemServer(t, func(s imapserver.Session) imapserver.Session {
 		return refuser{s.(imapserver.SessionIMAP4rev2), 3}
 	})
 	for i := range 5 {

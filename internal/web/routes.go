@@ -34,6 +34,7 @@ func (s *Server) routes() []Route {
 		{"GET", "/healthz", AccessOpen, s.healthz},
 		{"GET", "/readyz", AccessOpen, s.readyz},
 		{"GET", "/static/", AccessOpen, s.staticFile},
+		{"GET", "/favicon.ico", AccessOpen, s.favicon},
 	}
 	if s.Metrics != nil {
 		all = append(all, Route{"GET", "/metrics", AccessOpen, plain(s.Metrics)})

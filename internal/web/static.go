@@ -103,6 +103,15 @@ func (s *staticFiles) icon(name string) (template.HTML, error) {
 	return `<svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">` + body + `</svg>`, nil
 }
 
+// favicon leads browsers that ask without being told to the icon.
+func (s *Server) favicon(w http.ResponseWriter, r *http.Request) error {
+	icon, err := s.static.url("favicon.svg")
+	if err == nil {
+		http.Redirect(w, r, icon, http.StatusSeeOther)
+	}
+	return err
+}
+
 func (s *Server) staticFile(w http.ResponseWriter, r *http.Request) error {
 	f, ok := s.static.files[strings.TrimPrefix(r.URL.Path, "/static/")]
 	if !ok {

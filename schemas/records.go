@@ -114,7 +114,7 @@ func (f Feedback) NormalisedRating() (v float64, ok bool) {
 	if f.ValueNumber == nil {
 		return 0, false
 	}
-	lo, hi, ok := f.scale()
+	lo, hi, ok := f.Scale()
 	x := *f.ValueNumber
 	if !ok || !(lo < hi) || !(x >= lo && x <= hi) {
 		return 0, false
@@ -126,7 +126,16 @@ func (f Feedback) NormalisedRating() (v float64, ok bool) {
 	return v, true
 }
 
-func (f Feedback) scale() (lo, hi float64, ok bool) {
+// OnFive reports whether the answer is on the usual CSAT scale from 1 to 5,
+// higher being better.
+func (f Feedback) OnFive() bool {
+	lo, hi, ok := f.Scale()
+	return ok && lo == 1 && hi == 5 && (f.HigherIsBetter == nil || *f.HigherIsBetter)
+}
+
+// Scale is the scale the record states, or the usual one of its field type
+// (NPS 0–10, CSAT 1–5); ok is false when there is none.
+func (f Feedback) Scale() (lo, hi float64, ok bool) {
 	if f.ScaleMin != nil && f.ScaleMax != nil {
 		return *f.ScaleMin, *f.ScaleMax, true
 	}

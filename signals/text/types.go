@@ -1,6 +1,6 @@
 // Package text reads what customers write: it tokenises a message once, finds
-// phrases (hard rules and the words that name a category) with a trie instead
-// of regular expressions, and predicts with a small linear model how likely the
+// phrases (hard rules and the words that name a category) by sets of words
+// instead of regular expressions, and predicts with a small linear model how likely the
 // message is a red alert.
 //
 // Everything here is pure and deterministic: no clock, no I/O, no randomness,

@@ -68,12 +68,12 @@ func waitTimer(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Run calls Step until ctx ends (it then answers nil). After an error it waits
+// Run works batch by batch until ctx ends (it then answers nil). After an error it waits
 // with growing pauses, at most a minute.
 func (w *Worker) Run(ctx context.Context) error {
 	pause := time.Second
 	for ctx.Err() == nil {
-		_, err := w.Step(ctx)
+		_, err := w.next(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -90,11 +90,23 @@ func (w *Worker) Run(ctx context.Context) error {
 	return nil
 }
 
-// Step takes one batch from the log, files it and commits, answering how many
-// notices it took. It blocks until there is one. On an error nothing is
-// committed; the batch comes again and what was filed stays filed once. A
-// notice that fails does not keep those behind it from being filed.
+// Step takes one batch from the log if something waits, files it and commits,
+// answering how many notices it took; 0 means that nothing waits. On an error
+// nothing is committed; the batch comes again and what was filed stays filed
+// once. A notice that fails does not keep those behind it from being filed.
 func (w *Worker) Step(ctx context.Context) (n int, err error) {
+	lag, err := w.cfg.Reader.AlertLag(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("read the alerts log: %w", err)
+	}
+	if lag == 0 {
+		return 0, nil
+	}
+	return w.next(ctx)
+}
+
+// next is Step, but waits until there is something.
+func (w *Worker) next(ctx context.Context) (n int, err error) {
 	batch, err := w.cfg.Reader.FetchAlerts(ctx, w.cfg.Batch)
 	if err != nil {
 		return 0, fmt.Errorf("read the alerts log: %w", err)

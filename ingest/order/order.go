@@ -89,8 +89,12 @@ type Built struct {
 // New makes a mapper for one table. Currency is that of amounts without one.
 func New(m file.Mapping, t *file.Table, clock *file.Clock, currency string) (*Mapper, error) {
 	b := m.Bind(t)
-	if !b.Has("occurred_at") {
-		return nil, fmt.Errorf("%w: no column is mapped to occurred_at; name one in a mapping (--map)", file.ErrForm)
+	at := "occurred_at"
+	if !b.Has(at) { // an order that only says when it was placed occurred then
+		at = "placed_at"
+	}
+	if !b.Has(at) {
+		return nil, fmt.Errorf("%w: no column is mapped to occurred_at or placed_at; name one in a mapping (--map)", file.ErrForm)
 	}
 	if !b.Has("total") && (!b.Has("quantity") || !b.Has("unit_price")) {
 		return nil, fmt.Errorf("%w: an order needs a total, or lines with quantity and unit_price; map columns to them (--map)", file.ErrForm)
@@ -103,7 +107,7 @@ func New(m file.Mapping, t *file.Table, clock *file.Clock, currency string) (*Ma
 		ref: b.Slot("order_ref"), typ: b.Slot("type"), sku: b.Slot("sku"), desc: b.Slot("description"), qty: b.Slot("quantity"),
 		price: b.Slot("unit_price"), total: b.Slot("total"), previous: b.Slot("previous_total"), tip: b.Slot("tip"),
 		currency: b.Slot("currency"), custRef: b.Slot("customer.ref"), email: b.Slot("customer.email"), phone: b.Slot("customer.phone"),
-		name: b.Slot("customer.name"), at: b.Slot("occurred_at"), placed: b.Slot("placed_at"), reason: b.Slot("reason"),
+		name: b.Slot("customer.name"), at: b.Slot(at), placed: b.Slot("placed_at"), reason: b.Slot("reason"),
 		caused: b.Slot("caused_by"), place: b.Slot("location"),
 	}
 	return o, nil

@@ -189,6 +189,7 @@ func (m *Mailbox) Handler() http.Handler {
 		w.Header().Set("Content-Type", "text/css; charset=utf-8")
 		io.WriteString(w, mailCSS)
 	})
+	mux.Handle("GET /demo/{$}", http.RedirectHandler("/demo/mail", http.StatusSeeOther))
 	mux.HandleFunc("GET /demo/mail", m.list)
 	mux.HandleFunc("GET /demo/mail/{n}", m.one)
 	mux.HandleFunc("GET /demo/mail/{n}/html", m.html)

@@ -1,0 +1,157 @@
+package app
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"redalert/alerting"
+	"redalert/ingest"
+	"redalert/ingest/email"
+	"redalert/ingest/review"
+	"redalert/internal/safehttp"
+	"redalert/internal/web"
+)
+
+// handler builds the whole site for the address it is served at.
+func (a *App) handler(url string, demo *web.DemoHooks) (http.Handler, error) {
+	public := a.Config.Server.PublicURL
+	if public == "" {
+		public = url
+	}
+	hooks, err := a.hooks()
+	if err != nil {
+		return nil, err
+	}
+	srv, err := web.New(web.Deps{
+		Doors: &web.Doors{Door: a.Door, Tokens: a.Auth.TokenBySecret, Answers: a.DB, Hooks: hooks, Now: a.Now, Log: a.Log},
+		Desk:  a.Desk, Auth: a.Auth, Cases: a.DB.Cases(), Lists: a.DB.Lists(), Identities: a.DB, Outbox: a.DB.Outbox(),
+		Settings: a.DB.Settings(), History: a.DB, Records: a.DB, Quarantine: a.DB.Quarantine(),
+		Replay: a.Door.ReplayQuarantined, Blobs: a.DB.Blobs(), Statuses: a.DB, Digests: a.Digests,
+		SendTestMail: a.sendTestMail(), Business: a.Business, PublicURL: public,
+		TrustedProxies: a.Config.Server.TrustedProxies, Now: a.Now, Log: a.Log, Ready: a.ready,
+		Metrics: a.metricsHere(), Demo: demo,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return srv.Handler(), nil
+}
+
+// hooks reads the secrets of every signed webhook.
+func (a *App) hooks() (map[string]web.Hook, error) {
+	hooks := map[string]web.Hook{}
+	for _, s := range a.Config.Sources {
+		secrets, err := readSecrets(s.WebhookSecretFile)
+		if err != nil {
+			return nil, fmt.Errorf("sources: %s: webhook_secret_file: %w", s.Name, err)
+		}
+		hook, err := web.NewHook(secrets)
+		if err != nil {
+			return nil, fmt.Errorf("sources: %s: webhook_secret_file: %w", s.Name, err)
+		}
+		hooks[s.Name] = hook
+	}
+	return hooks, nil
+}
+
+func readSecrets(path string) ([]string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var secrets []string
+	for sc := bufio.NewScanner(f); sc.Scan(); {
+		if line := strings.TrimSpace(sc.Text()); line != "" && !strings.HasPrefix(line, "#") {
+			secrets = append(secrets, line)
+		}
+	}
+	if len(secrets) == 0 || len(secrets) > 2 {
+		return nil, fmt.Errorf("%s holds %d secrets; one whsec_… a line, two at most", path, len(secrets))
+	}
+	return secrets, nil
+}
+
+// collectors builds one collector for each configured mailbox and review page.
+func (a *App) collectors() ([]ingest.Collector, error) {
+	var cs []ingest.Collector
+	for _, m := range a.Config.IMAP {
+		cs = append(cs, email.NewIMAP(a.imapConfig(m.Name), a.DB.Cursors(), a.Mail, a.Now, a.Log))
+	}
+	client := safehttp.New(safehttp.Config{AllowPrivate: a.Config.Network.AllowPrivate, Timeout: 30 * time.Second})
+	for _, r := range a.Config.Reviews {
+		c, err := review.New(review.Config{
+			Name: r.Name, URL: r.URL, Kind: r.Kind, Every: time.Duration(r.Every), Client: client, Cursors: a.DB.Cursors(), Timezone: a.Business.Timezone, Now: a.Now,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("reviews: %s: %w", r.Name, err)
+		}
+		cs = append(cs, c)
+	}
+	return cs, nil
+}
+
+func (a *App) imapConfig(name string) email.Config {
+	for _, m := range a.Config.IMAP {
+		if m.Name == name {
+			return email.Config{
+				Name: m.Name, Host: m.Host, Port: m.Port, TLS: m.TLS, User: m.User, Password: m.Password.Reveal(),
+				Mailbox: m.Mailbox, SentMailbox: m.SentMailbox,
+			}
+		}
+	}
+	return email.Config{}
+}
+
+// ready fails while the store cannot be written.
+func (a *App) ready(ctx context.Context) error { return a.DB.Ping(ctx) }
+
+func (a *App) sendTestMail() func(ctx context.Context, to string) error {
+	if a.transport == nil {
+		return nil
+	}
+	return func(ctx context.Context, to string) error {
+		from, err := a.sender()
+		if err != nil {
+			return err
+		}
+		now := a.Now()
+		msg, err := a.composer.Compose(alerting.Mail{
+			To: to, Subject: "Test mail from Redalert", Date: now, Auto: true,
+			MessageID: fmt.Sprintf("<test.%d@%s>", now.UnixNano(), domainOf(from.Address)),
+			Text:      "This is the test mail you asked for. Mail from Redalert reaches you.\n\n" + a.publicURL() + "\n",
+			Headers:   map[string]string{"X-Redalert-Notification": "test"},
+		})
+		if err != nil {
+			return err
+		}
+		_, err = a.transport.Send(ctx, from.Address, to, msg)
+		return err
+	}
+}
+
+func domainOf(address string) string { return address[strings.LastIndexByte(address, '@')+1:] }
+
+// serveMetrics opens a listener of its own for /metrics when one is configured.
+func (a *App) serveMetrics(ctx context.Context, g *errgroup.Group) error {
+	addr := a.Config.Server.MetricsListen
+	if addr == "" {
+		return nil
+	}
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		return fmt.Errorf("listen for metrics on %s: %w", addr, err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", a.metricsHandler())
+	g.Go(func() error { return serveHTTP(ctx, ln, mux, a.Log) })
+	return nil
+}

@@ -1,0 +1,225 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/robfig/cron/v3"
+	"golang.org/x/sync/errgroup"
+
+	"redalert/ingest"
+	"redalert/internal/web"
+)
+
+// ErrRunning: another process serves this data folder.
+var ErrRunning = errors.New("another redalert is running on this data folder; stop it first, or choose another with --data")
+
+// Lock makes this the one process that serves the data folder. It is released
+// by Close, and by the system when the process dies.
+func (a *App) Lock() error {
+	l := flock.New(filepath.Join(a.Config.DataDir, "redalert.lock"))
+	ok, err := l.TryLock()
+	if err != nil {
+		return fmt.Errorf("lock the data folder: %w", err)
+	}
+	if !ok {
+		return ErrRunning
+	}
+	a.onClose("lock", l.Unlock)
+	return nil
+}
+
+// Serving tells a caller of Serve how to reach the server.
+type Serving struct {
+	URL string `json:"url"`
+	PID int    `json:"pid"`
+}
+
+// ServeOptions choose how to serve.
+type ServeOptions struct {
+	ReadyFile string                      // written once requests are served; "" = none
+	Ready     func(Serving)               // called then; may be nil
+	Demo      *web.DemoHooks              //
+	Also      func(context.Context) error // runs beside; its error ends Serve
+	Hold      func(context.Context) error // the workers start when it returns; nil = at once
+}
+
+// drainFor is how long requests and batches under way may take at the end.
+const drainFor = 15 * time.Second
+
+// Serve listens and works until ctx ends, then finishes what is under way and
+// answers nil. It holds the data folder's lock.
+func (a *App) Serve(ctx context.Context, opt ServeOptions) error {
+	if err := a.Lock(); err != nil {
+		return err
+	}
+	ln, err := net.Listen("tcp", a.Config.Server.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", a.Config.Server.Listen, err)
+	}
+	url := "http://" + ln.Addr().String()
+	handler, err := a.handler(url, opt.Demo)
+	if err != nil {
+		ln.Close()
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return serveHTTP(ctx, ln, handler, a.Log) })
+	if err := a.serveMetrics(ctx, g); err != nil {
+		return errors.Join(err, g.Wait())
+	}
+	if opt.Also != nil {
+		g.Go(func() error { return opt.Also(ctx) })
+	}
+	g.Go(func() error { return a.work(ctx, opt.Hold) })
+	if err := announce(opt, Serving{URL: url, PID: os.Getpid()}); err != nil {
+		a.Log.Error("the ready file could not be written", "error", err)
+	}
+	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// work runs everything that is not a request.
+func (a *App) work(ctx context.Context, hold func(context.Context) error) error {
+	if hold != nil {
+		if err := hold(ctx); err != nil {
+			return err
+		}
+	}
+	if n, err := a.Door.Recover(ctx); err != nil {
+		return fmt.Errorf("publish what a crash left behind: %w", err)
+	} else if n > 0 {
+		a.Log.Info("published what was accepted but not yet in the log", "events", n)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	for _, run := range []func(context.Context) error{a.Scorer.Run, a.Filer.Run, a.Sender.Run, a.tickEveryMinute} {
+		g.Go(func() error { return run(ctx) })
+	}
+	cs, err := a.collectors()
+	if err != nil {
+		return errors.Join(err, g.Wait())
+	}
+	for _, c := range cs {
+		g.Go(func() error {
+			return ingest.RunCollector(ctx, c, a.Door, ingest.RunnerConfig{Statuses: a.DB, Now: a.Now, Log: a.Log})
+		})
+	}
+	return g.Wait()
+}
+
+// tickEveryMinute runs the clock's jobs. Which of them are due is decided by
+// alerting.Clock, in business time and only once each; cron only wakes it.
+// Order of the chain: Skip outside, Recover inside — the other way round one
+// panic would stop the job for good.
+func (a *App) tickEveryMinute(ctx context.Context) error {
+	log := cronLog{a.Log}
+	c := cron.New(cron.WithLocation(time.UTC), cron.WithChain(cron.SkipIfStillRunning(log), cron.Recover(log)))
+	tick := func() {
+		if err := a.Tick(ctx, a.Now()); err != nil && ctx.Err() == nil {
+			a.Log.Error("clock jobs failed; they are tried again in a minute", "error", err)
+		}
+	}
+	if _, err := c.AddFunc("* * * * *", tick); err != nil {
+		return err
+	}
+	tick() // catch up at once
+	c.Start()
+	<-ctx.Done()
+	<-c.Stop().Done()
+	return nil
+}
+
+// keepLog is how long the log of events and alerts is kept; history is the
+// memory.
+const keepLog = 30 * 24 * time.Hour
+
+// Tick runs every clock job that is due at now, once.
+func (a *App) Tick(ctx context.Context, now time.Time) error {
+	_, pruned := a.DB.Prune(ctx, now.Add(-keepLog))
+	return errors.Join(a.Clock.Due(ctx, now), a.Auth.Sweep(ctx), pruned)
+}
+
+type cronLog struct{ log *slog.Logger }
+
+func (l cronLog) Info(msg string, kv ...any) { l.log.Debug("cron: "+msg, kv...) }
+func (l cronLog) Error(err error, msg string, kv ...any) {
+	l.log.Error("cron: "+msg, append(kv, "error", err)...)
+}
+
+// Drain works off what is there — log, cases, outbox — and returns when
+// nothing is left to do now. Mail that waits for a later attempt stays.
+func (a *App) Drain(ctx context.Context) error {
+	if _, err := a.Door.Recover(ctx); err != nil {
+		return err
+	}
+	for {
+		scored, err := a.Scorer.Step(ctx)
+		if err != nil {
+			return fmt.Errorf("score: %w", err)
+		}
+		filed, err := a.Filer.Step(ctx)
+		if err != nil {
+			return fmt.Errorf("file: %w", err)
+		}
+		if scored+filed == 0 {
+			return a.Deliver(ctx)
+		}
+	}
+}
+
+// Deliver makes one attempt for each notification that is due.
+func (a *App) Deliver(ctx context.Context) error {
+	if err := a.Sender.Drain(ctx); err != nil {
+		return fmt.Errorf("deliver: %w", err)
+	}
+	return nil
+}
+
+func serveHTTP(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger) error {
+	srv := &http.Server{
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: 2 * time.Minute,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(ln) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("web server: %w", err)
+	case <-ctx.Done():
+	}
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainFor)
+	defer cancel()
+	if err := srv.Shutdown(stop); err != nil {
+		return errors.Join(err, srv.Close())
+	}
+	return nil
+}
+
+func announce(opt ServeOptions, s Serving) error {
+	if opt.Ready != nil {
+		opt.Ready(s)
+	}
+	if opt.ReadyFile == "" {
+		return nil
+	}
+	b, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	tmp := opt.ReadyFile + ".tmp"
+	if err := os.WriteFile(tmp, append(b, '\n'), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(tmp, opt.ReadyFile)
+}

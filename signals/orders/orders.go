@@ -24,7 +24,8 @@ const (
 
 // The limits a reduction must pass. They are chosen so that customers who do
 // not change (log-normal, Poisson, constant, alternating, seasonal) raise at
-// most 2 % false flags a customer-month, while an order cut to 40 % is found;
+// most 2 % false flags a customer-month at an order a week, while orders cut to 40 % for good
+// are found at the first or second;
 // orders_test.go measures both.
 const (
 	maxRatio   = 0.62 // of the usual total
@@ -41,8 +42,8 @@ type limit struct {
 }
 
 var (
-	once  = limit{2.8, 2.6, 0.5}  // one order
-	twice = limit{2.0, 1.7, 0.75} // each of two orders running
+	once  = limit{3.0, 2.6, 0.6}  // one order
+	twice = limit{2.0, 1.7, 0.7} // each of two orders running
 )
 
 // Habit is what a customer usually orders, in minor units.

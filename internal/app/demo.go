@@ -165,7 +165,7 @@ func (d *demoRun) past(ctx context.Context) error {
 }
 
 // days that are told one by one, so that cases have a life.
-const days = 24
+const days = 45
 
 func (d *demoRun) tell(ctx context.Context, now time.Time) error {
 	items := d.story.Items

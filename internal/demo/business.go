@@ -65,9 +65,9 @@ var plans = []plan{
 	{"house cleaning", 8900, 14, 26},
 	{"garden care", 12500, 28, 22},
 	{"window cleaning", 6400, 42, 18},
-	{"boiler service", 18900, 180, 14},
-	{"appliance repair", 14200, 120, 12},
-	{"deep cleaning", 29500, 90, 8},
+	{"boiler service", 18900, 56, 14},
+	{"appliance care", 14200, 49, 12},
+	{"deep cleaning", 29500, 42, 8},
 }
 
 var firstNames = []string{

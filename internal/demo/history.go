@@ -156,7 +156,7 @@ func (t *timeline) afterwards(c *customer, ref string, at time.Time) {
 	}
 	p := t.r.IntN(1000)
 	switch {
-	case c.location == North && in(at, t.valveFrom, t.valveTo) && (c.plan.service == "boiler service" || c.plan.service == "appliance repair") && p < 700:
+	case c.location == North && in(at, t.valveFrom, t.valveTo) && (c.plan.service == "boiler service" || c.plan.service == "appliance care") && p < 700:
 		t.add(t.mail(c, "Leak after your visit", t.say(leakingValve, c, ref), ref, at.AddDate(0, 0, 4)))
 	case in(at, t.priceFrom, t.priceTo) && p < 60:
 		t.add(t.mail(c, "New prices", t.say(priceRise, c, ref), ref, at.Add(30*time.Hour)))

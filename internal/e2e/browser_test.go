@@ -128,8 +128,8 @@ func (b *browser) wait(what, expr string) {
 func (b *browser) signInDemo(base, role string) {
 	b.t.Helper()
 	b.visit(base + "/login")
-	b.do("sign in as "+role, chromedp.Click(fmt.Sprintf(`//button[contains(., "Sign in as %s")]`, role)),
-		chromedp.WaitVisible("#queue"))
+	b.do("sign in as "+role, chromedp.Click(fmt.Sprintf(`//button[contains(., "Sign in as %s")]`, role)))
+	b.wait("the queue", `document.querySelector("#queue")`)
 }
 
 // shot writes a screenshot of the viewport, or of the whole page.

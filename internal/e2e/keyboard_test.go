@@ -1,0 +1,65 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// tabTo presses Tab until the focused element fulfils a condition (el is the
+// element), as somebody without a mouse would.
+func (b *browser) tabTo(what, condition string) {
+	b.t.Helper()
+	for range 150 {
+		b.keys("Tab", "\t")
+		if js[bool](b, fmt.Sprintf(`(el => !!(%s))(document.activeElement)`, condition)) {
+			return
+		}
+	}
+	b.t.Fatalf("%s cannot be reached by Tab on %s", what, js[string](b, "location.href"))
+}
+
+func (b *browser) pressButton(label string) {
+	b.t.Helper()
+	b.tabTo("the button "+label, fmt.Sprintf(`el.tagName === "BUTTON" && el.innerText.trim().startsWith(%q)`, label))
+	b.keys(label, "\r")
+}
+
+// TestKeyboard works a case from the queue to won back without a mouse.
+func TestKeyboard(t *testing.T) {
+	b := newBrowser(t)
+	s := startDemo(t, t.TempDir())
+	b.size(1280, 900, false)
+	b.visit(s.url + "/login")
+	b.pressButton("Sign in as staff")
+	b.wait("the queue", `document.querySelector("#queue")`)
+	b.visit(s.url + "/triage?tab=unassigned")
+	b.keys("to the first case", "j")
+	b.wait("a case is focused", `document.activeElement.closest("[data-row]")`)
+	b.keys("open it", "\r")
+	b.wait("the case page", `location.pathname.startsWith("/cases/")`)
+	b.wait("it can be claimed", `document.querySelector("button[data-claim]")`)
+	b.keys("claim it", "c")
+	b.wait("it is mine", `!document.querySelector("button[data-claim]")`)
+	b.pressButton("Start recovery")
+	steps := js[int](b, `document.querySelectorAll("textarea[name=evidence]").length`)
+	if steps < 4 {
+		b.wait("the playbook", `document.querySelectorAll("textarea[name=evidence]").length >= 4`)
+		steps = js[int](b, `document.querySelectorAll("textarea[name=evidence]").length`)
+	}
+	for left := steps; left > 0; left-- {
+		b.tabTo("the next step's evidence", `el.name === "evidence"`)
+		b.keys("say what was done", "Said it was our mistake, put it right and wrote to them what we changed.")
+		b.pressButton("Mark")
+		b.wait(fmt.Sprintf("%d steps are left", left-1), fmt.Sprintf(`document.readyState === "complete" && document.querySelectorAll("textarea[name=evidence]").length === %d`, left-1))
+	}
+	b.pressButton("Won back")
+	b.wait("the case is won back", `/won back/i.test(document.querySelector("main").innerText) && !document.querySelector("textarea[name=evidence]")`)
+	if href := js[string](b, "location.pathname"); !strings.HasPrefix(href, "/cases/") {
+		t.Errorf("ended on %s", href)
+	}
+	b.keys("back to triage", "gt")
+	b.wait("triage", `location.pathname === "/triage" && document.readyState === "complete"`)
+	b.keys("help", "?")
+	b.wait("the list of keys", `document.querySelector("#help").open`)
+}

@@ -84,6 +84,7 @@ func (f *importFlags) run(cmd *cobra.Command, args []string) error {
 	}
 	var report importer.Report
 	err := f.withApp(cmd, func(a *app.App) (err error) {
+		a.SourceKinds = map[string]string{f.source: "import"}
 		report, err = importer.Run(cmd.Context(), importer.Options{
 			Kind: importer.Kind(args[0]), Files: args[1:], Source: f.source, Map: f.mapping, TZ: f.tz,
 			OpenCases: f.openCases, DryRun: f.dryRun, Business: a.Business, Now: a.Now, Progress: progress(cmd.ErrOrStderr()),

@@ -37,6 +37,9 @@ type Options struct {
 	Now     func() time.Time // nil = time.Now
 	Log     *slog.Logger     // nil = silent
 	Version string
+	// SourceKinds names the kinds of sources that no configuration knows: the
+	// demo's, an import's.
+	SourceKinds map[string]string
 }
 
 // App is every part of Redalert, wired. Nothing runs until Serve.
@@ -109,7 +112,7 @@ func New(ctx context.Context, cfg config.Config, opt Options) (app *App, err err
 func (a *App) wireIngest() {
 	a.Door = ingest.NewDoor(ingest.DoorConfig{
 		Business: a.Business, Receipts: a.DB, Publisher: a.DB, Quarantine: a.DB.Quarantine(), Blobs: a.DB.Blobs(),
-		Identities: a.DB, Statuses: a.DB, Now: a.Now, Log: a.Log,
+		Identities: a.DB, Statuses: a.DB, KindOf: a.kindOf, Now: a.Now, Log: a.Log,
 	})
 	a.Mail = email.Decoder{Own: a.ownAddresses(), Threads: a.DB}
 	a.Door.RegisterReplay(email.ReplayKind, a.Mail.Replay)

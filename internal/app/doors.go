@@ -99,6 +99,27 @@ func (a *App) collectors() ([]ingest.Collector, error) {
 	return cs, nil
 }
 
+// kindOf names the kind of a configured source; others are posted events, or
+// what the caller says they are (the demo).
+func (a *App) kindOf(source string) string {
+	for _, m := range a.Config.IMAP {
+		if m.Name == source {
+			return "imap"
+		}
+	}
+	for _, r := range a.Config.Reviews {
+		if r.Name == source {
+			return "review"
+		}
+	}
+	for _, s := range a.Config.Sources {
+		if s.Name == source {
+			return s.Kind
+		}
+	}
+	return a.SourceKinds[source]
+}
+
 func (a *App) imapConfig(name string) email.Config {
 	for _, m := range a.Config.IMAP {
 		if m.Name == name {

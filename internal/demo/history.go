@@ -21,6 +21,13 @@ const (
 	SourceStaff   = "staff"
 )
 
+// Kinds says what the demo's sources would be in a business of flesh and blood.
+func Kinds() map[string]string {
+	return map[string]string{
+		SourceOrders: "webhook", SourceSurvey: "webhook", SourceMail: "imap", SourceReviews: "review", SourceStaff: "events",
+	}
+}
+
 // Story is the demo's whole past and the means to go on.
 type Story struct {
 	Items []ingest.Item // oldest first

@@ -42,7 +42,7 @@ type limit struct {
 }
 
 var (
-	once  = limit{3.0, 2.6, 0.6}  // one order
+	once  = limit{3.0, 2.6, 0.6} // one order
 	twice = limit{2.0, 1.7, 0.7} // each of two orders running
 )
 

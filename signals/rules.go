@@ -2,200 +2,224 @@ package signals
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 
 	"redalert/schemas"
 	"redalert/signals/orders"
+	"redalert/signals/text"
 )
 
-// rule is one hard rule: what it is called, how severe, what it is about and
-// how a manager reads it. A rule cannot be out-voted: the model ranks and adds,
-// it never removes.
-type rule struct {
-	severity schemas.Severity
-	category schemas.Category
-	message  string // for rules that do not make their own
-}
-
-// The hard rules by their stable codes (docs: DESIGN "Hard rules"). Codes are
-// part of the contract; they are never renamed.
+// Codes of the hard rules. They are stable: exports, filters and staff's
+// feedback name them.
 const (
-	RuleCancelled     = "order_cancelled"
-	RuleCancelledByUs = "order_cancelled_by_seller"
-	RuleChangedByUs   = "order_changed_by_seller"
-	RuleRefunded      = "order_refunded"
-	RuleReduced       = "order_reduced"
-	RuleBelowHabit    = "order_below_habit"
-	RuleMistake       = "mistake_reported"
-	RuleOverdue       = "order_overdue"
-	RuleUnanswered    = "unanswered"
-	RuleNPSVeryLow    = "nps_very_low"
-	RuleNPSLow        = "nps_low"
-	RuleCSATVeryLow   = "csat_very_low"
-	RuleCSATLow       = "csat_low"
-	RuleRatingVeryLow = "rating_very_low"
-	RuleRatingLow     = "rating_low"
-	RuleRefundRequest = "refund_request"
-	RuleChurnThreat   = "churn_threat"
-	RulePublicWarning = "public_warning"
-	RuleLegalSafety   = "legal_safety"
-	reasonModel       = "sounds_unhappy"
-	veryLowRating     = 0.1
-	lowRating         = 0.25
+	CodeCancelled         = "order_cancelled"
+	CodeCancelledBySeller = "order_cancelled_by_seller"
+	CodeChangedBySeller   = "order_changed_by_seller"
+	CodeRefunded          = "order_refunded"
+	CodeReduced           = "order_reduced"
+	CodeBelowHabit        = "order_below_habit"
+	CodeMistake           = "mistake_reported"
+	CodeOverdue           = "order_overdue"
+	CodeUnanswered        = "unanswered"
+	CodeNPSLow            = "nps_0_3"
+	CodeNPSDetractor      = "nps_4_6"
+	CodeCSAT1             = "csat_1"
+	CodeCSAT2             = "csat_2"
+	CodeRatingLowest      = "rating_lowest"
+	CodeRatingLow         = "rating_low"
+	CodeRefundRequest     = "refund_request"
+	CodeChurnThreat       = "churn_threat"
+	CodePublicWarning     = "public_warning"
+	CodeLegalSafety       = "legal_safety"
 )
 
-var hardRules = map[string]rule{
-	RuleCancelled:     {schemas.SeverityHigh, schemas.CatCancellation, "order cancelled by the customer"},
-	RuleCancelledByUs: {schemas.SeverityHigh, schemas.CatCancellation, "we cancelled the order"},
-	RuleChangedByUs:   {schemas.SeverityHigh, schemas.CatOther, "we changed the order"},
-	RuleRefunded:      {schemas.SeverityMedium, schemas.CatRefundRequest, "order refunded"},
-	RuleReduced:       {schemas.SeverityMedium, schemas.CatReduction, ""},
-	RuleBelowHabit:    {schemas.SeverityMedium, schemas.CatReduction, ""},
-	RuleMistake:       {schemas.SeverityMedium, schemas.CatOther, "staff reported a mistake of ours"},
-	RuleOverdue:       {schemas.SeverityMedium, schemas.CatReduction, "no order when one was due"},
-	RuleUnanswered:    {schemas.SeverityMedium, schemas.CatNoReply, "nobody answered"},
-	RuleNPSVeryLow:    {schemas.SeverityHigh, schemas.CatOther, ""},
-	RuleNPSLow:        {schemas.SeverityMedium, schemas.CatOther, ""},
-	RuleCSATVeryLow:   {schemas.SeverityHigh, schemas.CatOther, ""},
-	RuleCSATLow:       {schemas.SeverityMedium, schemas.CatOther, ""},
-	RuleRatingVeryLow: {schemas.SeverityHigh, schemas.CatOther, ""},
-	RuleRatingLow:     {schemas.SeverityMedium, schemas.CatOther, ""},
-	RuleRefundRequest: {schemas.SeverityMedium, schemas.CatRefundRequest, "asks for the money back"},
-	RuleChurnThreat:   {schemas.SeverityHigh, schemas.CatChurnThreat, "says they are leaving"},
-	RulePublicWarning: {schemas.SeverityHigh, schemas.CatPublicWarning, "warns others"},
-	RuleLegalSafety:   {schemas.SeverityCritical, schemas.CatLegalSafety, "speaks of a lawyer, an injury or a danger"},
+// Rule is one row of the table of hard rules (DESIGN §5).
+type Rule struct {
+	Code     string
+	Severity schemas.Severity
+	Category schemas.Category // "" when the rule says nothing of what it is about
+	Message  string           // in plain words; finish may put numbers in its place
+	Phrase   bool             // heard in the text
+	// match reports whether the rule applies, and may replace Message.
+	match func(f *facts) (message string, ok bool)
 }
 
-// hit is a hard rule that applies to an event.
-type hit struct {
-	code    string
-	message string        // "" = the rule's
-	span    *schemas.Span // in the scored text
+// facts is what the rules look at: an event, decoded once.
+type facts struct {
+	ev       schemas.Event
+	ctx      CustomerContext
+	feedback schemas.Feedback
+	order    schemas.Order
+	text     string // what is scored as text, "" = nothing
+	heard    []text.Finding
 }
 
-// factHits applies the rules that need no text: what kind of event it is, the
-// order against what went before, the score.
-func factHits(ev schemas.Event, ctx CustomerContext) []hit {
-	switch {
-	case ev.Type.IsOrder():
-		if o, err := ev.Order(); err == nil {
-			return orderHits(ev.Type, o, ctx)
+// Rules is the one table of hard rules. They cannot be out-voted: whatever the
+// text model says, an event that matches is red with at least this severity.
+var Rules = []Rule{
+	{CodeCancelled, schemas.SeverityHigh, schemas.CatCancellation, "order cancelled by the customer", false, cancelled(false)},
+	{CodeCancelledBySeller, schemas.SeverityHigh, schemas.CatCancellation, "we cancelled the customer's order", false, cancelled(true)},
+	{CodeChangedBySeller, schemas.SeverityHigh, schemas.CatOther, "we changed the customer's order", false, changedBySeller},
+	{CodeRefunded, schemas.SeverityMedium, schemas.CatRefundRequest, "order refunded", false, ofType(schemas.OrderRefunded)},
+	{CodeReduced, schemas.SeverityMedium, schemas.CatReduction, "order reduced", false, reduced},
+	{CodeBelowHabit, schemas.SeverityMedium, schemas.CatReduction, "ordered less than usual", false, belowHabit},
+	{CodeMistake, schemas.SeverityMedium, schemas.CatOther, "staff reported a mistake of ours", false, ofType(schemas.MistakeReported)},
+	{CodeOverdue, schemas.SeverityMedium, schemas.CatOther, "has not ordered for longer than usual", false, ofType(schemas.OrderOverdue)},
+	{CodeUnanswered, schemas.SeverityMedium, schemas.CatNoReply, "still has no answer from us", false, ofType(schemas.Unanswered)},
+	{CodeNPSLow, schemas.SeverityHigh, "", "gave %s of 10", false, nps(0, 3)},
+	{CodeNPSDetractor, schemas.SeverityMedium, "", "gave %s of 10", false, nps(3, 6)},
+	{CodeCSAT1, schemas.SeverityHigh, "", "gave %s of 5", false, csat(1)},
+	{CodeCSAT2, schemas.SeverityMedium, "", "gave %s of 5", false, csat(2)},
+	{CodeRatingLowest, schemas.SeverityHigh, "", "gave %s", false, rating(-1, 0.1)},
+	{CodeRatingLow, schemas.SeverityMedium, "", "gave %s", false, rating(0.1, 0.25)},
+	{CodeRefundRequest, schemas.SeverityMedium, schemas.CatRefundRequest, "asks for the money back", true, nil},
+	{CodeChurnThreat, schemas.SeverityHigh, schemas.CatChurnThreat, "says they will not return", true, nil},
+	{CodePublicWarning, schemas.SeverityHigh, schemas.CatPublicWarning, "warns others in public", true, nil},
+	{CodeLegalSafety, schemas.SeverityCritical, schemas.CatLegalSafety, "mentions a lawyer, an injury or a danger", true, nil},
+}
+
+// categoryMessages are the words for what a text is about, by list of the
+// lexicon; the names of the lists are categories.
+var categoryMessages = map[string]string{
+	string(schemas.CatLate):              "says it came late or took too long",
+	string(schemas.CatQuality):           "is not happy with the quality",
+	string(schemas.CatDamaged):           "says something is damaged",
+	string(schemas.CatWrongItem):         "says it was the wrong thing, or part of it is missing",
+	string(schemas.CatMissedAppointment): "says nobody came",
+	string(schemas.CatNoReply):           "says nobody answers or calls back",
+	string(schemas.CatRude):              "felt treated badly",
+	string(schemas.CatBilling):           "says the bill is wrong",
+	string(schemas.CatPrice):             "finds it too expensive",
+	string(schemas.CatCancellation):      "wants to cancel",
+}
+
+// ofType matches every event of a type.
+func ofType(t schemas.EventType) func(*facts) (string, bool) {
+	return func(f *facts) (string, bool) { return "", f.ev.Type == t }
+}
+
+func cancelled(bySeller bool) func(*facts) (string, bool) {
+	return func(f *facts) (string, bool) {
+		if f.ev.Type != schemas.OrderCancelled || (f.order.CausedBy == schemas.BySeller) != bySeller {
+			return "", false
 		}
-		return orderHits(ev.Type, schemas.Order{}, ctx)
-	case ev.Type == schemas.MistakeReported:
-		return []hit{{code: RuleMistake}}
-	case ev.Type == schemas.OrderOverdue:
-		return []hit{signalHit(RuleOverdue, ev)}
-	case ev.Type == schemas.Unanswered:
-		return []hit{signalHit(RuleUnanswered, ev)}
-	case ev.Type.IsFeedback():
-		if f, err := ev.Feedback(); err == nil {
-			return scoreHits(f)
+		if !bySeller && f.order.CausedBy != schemas.ByCustomer {
+			return "order cancelled", true
 		}
+		return "", true
 	}
-	return nil
 }
 
-func signalHit(code string, ev schemas.Event) hit {
-	s, err := ev.Signal()
-	if err != nil {
-		return hit{code: code}
-	}
-	return hit{code: code, message: s.Detail}
+func changedBySeller(f *facts) (string, bool) {
+	return "", f.ev.Type == schemas.OrderChanged && f.order.CausedBy == schemas.BySeller
 }
 
-func orderHits(t schemas.EventType, o schemas.Order, ctx CustomerContext) []hit {
-	bySeller := o.CausedBy == schemas.BySeller
-	switch t {
-	case schemas.OrderCancelled:
-		if bySeller {
-			return []hit{{code: RuleCancelledByUs, message: withReason("we cancelled the order", o.Reason)}}
-		}
-		message := "order cancelled"
-		if o.CausedBy == schemas.ByCustomer {
-			message = "order cancelled by the customer"
-		}
-		return []hit{{code: RuleCancelled, message: withReason(message, o.Reason)}}
-	case schemas.OrderRefunded:
-		return []hit{{code: RuleRefunded, message: withReason("order refunded", o.Reason)}}
-	case schemas.OrderChanged:
-		var hits []hit
-		if bySeller {
-			hits = append(hits, hit{code: RuleChangedByUs, message: withReason("we changed the order", o.Reason)})
-		}
-		if h, ok := reduced(o, ctx); ok {
-			hits = append(hits, h)
-		}
-		return hits
-	case schemas.OrderPlaced:
-		if o.Total != nil {
-			if r, ok := orders.BelowHabit(o.Total.Amount, ctx.Facts); ok {
-				return []hit{{code: RuleBelowHabit, message: r.Message(ctx.Currency)}}
-			}
-		}
-	}
-	return nil
-}
-
-func withReason(message, reason string) string {
-	if reason == "" {
-		return message
-	}
-	return message + ": " + reason
-}
-
-func reduced(o schemas.Order, ctx CustomerContext) (hit, bool) {
-	if o.Total == nil {
-		return hit{}, false
+func reduced(f *facts) (string, bool) {
+	if f.ev.Type != schemas.OrderChanged || f.order.Total == nil {
+		return "", false
 	}
 	var previous *int64
-	if o.PreviousTotal != nil {
-		previous = &o.PreviousTotal.Amount
+	if f.order.PreviousTotal != nil {
+		previous = &f.order.PreviousTotal.Amount
 	}
-	before, lower := orders.Changed(o.OrderRef, o.Total.Amount, previous, ctx.Facts)
+	before, lower := orders.Changed(f.order.OrderRef, f.order.Total.Amount, previous, f.ctx.Facts)
 	if !lower {
-		return hit{}, false
+		return "", false
 	}
-	currency := o.Total.Currency
-	return hit{code: RuleReduced, message: fmt.Sprintf("order cut from %s to %s",
-		schemas.Money{Amount: before, Currency: currency}, schemas.Money{Amount: o.Total.Amount, Currency: currency})}, true
+	return fmt.Sprintf("order reduced from %s to %s", f.money(before), f.money(f.order.Total.Amount)), true
 }
 
-// scoreHits applies the rules on scores: NPS and CSAT by their own scales
-// (Reichheld 2003: 0–6 are detractors), any other rating by its share of the
-// scale.
-func scoreHits(f schemas.Feedback) []hit {
-	if f.ValueNumber == nil {
-		return nil
+func belowHabit(f *facts) (string, bool) {
+	if f.ev.Type != schemas.OrderPlaced || f.order.Total == nil {
+		return "", false
 	}
-	x := *f.ValueNumber
-	told := "gave " + number(x)
-	if lo, hi, ok := f.Scale(); ok {
-		told = fmt.Sprintf("gave %s on a scale from %s to %s", number(x), number(lo), number(hi))
-		if lo == 0 || lo == 1 {
-			told = fmt.Sprintf("gave %s of %s", number(x), number(hi))
+	r, ok := orders.BelowHabit(f.order.Total.Amount, f.ctx.Facts)
+	if !ok {
+		return "", false
+	}
+	return r.Message(f.currency()), true
+}
+
+func (f *facts) currency() string {
+	if f.order.Total != nil && f.order.Total.Currency != "" {
+		return f.order.Total.Currency
+	}
+	return f.ctx.Currency
+}
+
+func (f *facts) money(n int64) string {
+	return schemas.Money{Amount: n, Currency: f.currency()}.String()
+}
+
+// nps matches scores in (above, to], or [0, to] where above is 0.
+func nps(above, to float64) func(*facts) (string, bool) {
+	return func(f *facts) (string, bool) {
+		n := f.feedback.ValueNumber
+		if f.feedback.FieldType != schemas.FieldNPS || n == nil || *n < 0 || *n > to || above > 0 && *n <= above {
+			return "", false
 		}
+		return number(*n), true
 	}
-	switch {
-	case f.FieldType == schemas.FieldNPS:
-		return pick(told, x >= 0 && x <= 3, RuleNPSVeryLow, x > 3 && x <= 6, RuleNPSLow)
-	case f.FieldType == schemas.FieldCSAT && f.OnFive():
-		return pick(told, x == 1, RuleCSATVeryLow, x == 2, RuleCSATLow)
-	case f.FieldType == schemas.FieldRating || f.FieldType == schemas.FieldCSAT || f.FieldType == schemas.FieldCES:
-		r, ok := f.NormalisedRating()
-		return pick(told, ok && r <= veryLowRating, RuleRatingVeryLow, ok && r > veryLowRating && r <= lowRating, RuleRatingLow)
-	}
-	return nil
 }
 
-func pick(message string, first bool, one string, second bool, two string) []hit {
-	switch {
-	case first:
-		return []hit{{code: one, message: message}}
-	case second:
-		return []hit{{code: two, message: message}}
+// csat matches one step of a scale of 1–5; lower-is-better answers are turned
+// round. Other scales are ratings.
+func csat(step float64) func(*facts) (string, bool) {
+	return func(f *facts) (string, bool) {
+		n, ok := csatStep(f.feedback)
+		if !ok || n <= step-1 || n > step {
+			return "", false
+		}
+		return number(*f.feedback.ValueNumber), true
 	}
-	return nil
 }
 
-func number(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
+func csatStep(fb schemas.Feedback) (float64, bool) {
+	if fb.FieldType != schemas.FieldCSAT || fb.ValueNumber == nil || *fb.ValueNumber < 1 || *fb.ValueNumber > 5 ||
+		fb.ScaleMin != nil && *fb.ScaleMin != 1 || fb.ScaleMax != nil && *fb.ScaleMax != 5 {
+		return 0, false
+	}
+	if fb.HigherIsBetter != nil && !*fb.HigherIsBetter {
+		return 6 - *fb.ValueNumber, true
+	}
+	return *fb.ValueNumber, true
+}
+
+// rating matches normalised ratings in (above, to]. It covers ratings, CSAT on
+// other scales than 1–5, and CES that states its direction: without one nobody
+// knows which end is bad (DESIGN §4).
+func rating(above, to float64) func(*facts) (string, bool) {
+	const eps = 1e-9 // (value − min)/(max − min) is rarely a round number
+	return func(f *facts) (string, bool) {
+		switch f.feedback.FieldType {
+		case schemas.FieldRating:
+		case schemas.FieldCSAT:
+			if _, ok := csatStep(f.feedback); ok {
+				return "", false
+			}
+		case schemas.FieldCES:
+			if f.feedback.HigherIsBetter == nil {
+				return "", false
+			}
+		default:
+			return "", false
+		}
+		v, ok := f.feedback.NormalisedRating()
+		if !ok || v > to+eps || v <= above+eps {
+			return "", false
+		}
+		n := number(*f.feedback.ValueNumber)
+		if f.feedback.ScaleMax != nil {
+			n += " of " + number(*f.feedback.ScaleMax)
+		}
+		return n, true
+	}
+}
+
+func number(v float64) string {
+	if v == math.Trunc(v) && math.Abs(v) < 1e15 {
+		return strconv.FormatInt(int64(v), 10)
+	}
+	return strconv.FormatFloat(v, 'g', 4, 64)
+}

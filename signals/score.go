@@ -1,249 +1,268 @@
-// Package signals decides which event is a red alert and says why: hard rules
-// first, then a text model that ranks and adds but never removes. The worker
-// takes events from the log, scores them, keeps them in history and raises
-// alerts.
-//
-// Scoring is pure: no I/O, no clock, no randomness, and the same verdict on
-// every architecture. What a case does with an alert is package alerting's.
 package signals
 
 import (
-	"cmp"
 	"slices"
+	"strings"
 
 	"redalert/schemas"
 	"redalert/signals/text"
 )
 
-// TextModel predicts from a text whether it is a red alert. Predict is pure,
-// deterministic and safe for concurrent use; it may panic on no input, but
-// whoever calls it for foreign text recovers all the same.
+// TextModel predicts from a text whether it is a red alert. Predict must be
+// pure, deterministic and safe for concurrent use. A better model replaces the
+// present one (text.Default) behind this interface.
 type TextModel interface {
 	Version() string
 	Predict(s string, h text.Hints) text.Prediction
 }
 
-// RulesVersion is the model version of verdicts by the hard rules alone.
+// RulesVersion is the model version of verdicts made without a text model.
 const RulesVersion = "rules-1"
 
-// Score says of one event how loud it is and why (DESIGN "Hard rules",
-// "Verdict"). It is pure. A nil model scores by the hard rules alone. ScoredAt
-// is left zero. It panics only where m does.
+// codeModel is the reason for which only the model speaks.
+const codeModel = "text_unhappy"
+
+// Score says of one event how loud it is and why. It is pure and deterministic:
+// no clock (ScoredAt stays zero), no I/O, no randomness. m may be nil: then the
+// hard rules alone decide. Score never fails: data that cannot be read counts
+// as empty, so the rules that need only the type still hold. It does not
+// recover from a panic of m; Worker does.
 func Score(ev schemas.Event, ctx CustomerContext, m TextModel) schemas.Verdict {
-	v := schemas.Verdict{
-		EventID: ev.ID, ModelVersion: RulesVersion, Level: schemas.LevelNone, Severity: schemas.SeverityNone,
-		Reasons: []schemas.Reason{}, Categories: []schemas.Category{},
-	}
-	if m != nil {
-		v.ModelVersion = m.Version()
-	}
-	if unscored(ev) {
+	v := schemas.Verdict{EventID: ev.ID, ModelVersion: RulesVersion, Level: schemas.LevelNone, Severity: schemas.SeverityNone,
+		Reasons: []schemas.Reason{}, Categories: []schemas.Category{}}
+	f := read(ev, ctx)
+	if !scored(ev, f.feedback) {
 		v.ModelVersion = schemas.Unscored
 		return v
 	}
-	written, hints := scoredText(ev)
-	hits := factHits(ev, ctx)
-	var found []text.Finding
 	var p text.Prediction
-	if written != "" {
-		found = text.DefaultFinder().Find(written)
-		hits = append(hits, phraseHits(found)...)
-		if m != nil {
-			p = m.Predict(written, hints)
+	if m != nil {
+		v.ModelVersion = m.Version()
+		if f.text != "" {
+			p = m.Predict(f.text, hints(f.feedback))
+			p.Probability = clamp(p.Probability)
 		}
 	}
-	decide(&v, hits, p.Probability)
+	if f.text != "" {
+		f.heard = text.DefaultFinder().Find(f.text)
+	}
+	ruled := f.applyRules(&v)
+	v.Probability = p.Probability
+	if ruled {
+		v.Probability = max(v.Probability, schemas.RedThreshold)
+	}
+	level(&v, p.Probability, ruled)
 	if v.Level != schemas.LevelNone {
-		explain(&v, hits, found, p)
+		f.addTopics(&v, p)
+		finish(&v)
 	}
 	return v
 }
 
-// unscored tells what is kept but never scored: our own replies and mail that
-// no customer wrote.
-func unscored(ev schemas.Event) bool {
+// scored reports whether the event is for scoring at all: our own replies and
+// mail that no person wrote are kept, not scored.
+func scored(ev schemas.Event, fb schemas.Feedback) bool {
 	if ev.Type == schemas.ReplySent {
-		return true
-	}
-	if ev.Type != schemas.EmailReceived {
 		return false
 	}
-	f, err := ev.Feedback()
-	return err == nil && f.MetaString(schemas.MetaMailKind) != ""
+	return ev.Type != schemas.EmailReceived || fb.MetaString(schemas.MetaMailKind) == ""
 }
 
-// scoredText is what somebody wrote, and what is known beside it.
-func scoredText(ev schemas.Event) (string, text.Hints) {
-	h := text.Hints{Source: schemas.SourceTypeOf(ev.Type)}
+func read(ev schemas.Event, ctx CustomerContext) *facts {
+	f := &facts{ev: ev, ctx: ctx}
 	switch {
 	case ev.Type.IsFeedback():
-		f, err := ev.Feedback()
-		if err != nil {
-			return "", h
-		}
-		h.Question, h.Language = f.FieldLabel, f.Language
-		h.Rating, h.HasRating = f.NormalisedRating()
-		return f.ValueText, h
+		f.feedback, _ = ev.Feedback()
+		f.text = f.feedback.ValueText
+	case ev.Type.IsOrder():
+		f.order, _ = ev.Order()
 	case ev.Type == schemas.MistakeReported:
 		if m, err := ev.Mistake(); err == nil {
-			return m.WhatHappened, h
+			f.text = m.WhatHappened
 		}
 	}
-	return "", h
+	return f
 }
 
-// phraseHits are the hard rules among the phrases found, once each.
-func phraseHits(found []text.Finding) []hit {
-	var hits []hit
-	for _, f := range found {
-		if _, hard := hardRules[f.Topic]; hard && !slices.ContainsFunc(hits, func(h hit) bool { return h.code == f.Topic }) {
-			span := f.Span
-			hits = append(hits, hit{code: f.Topic, span: &span})
-		}
-	}
-	return hits
+func hints(fb schemas.Feedback) text.Hints {
+	h := text.Hints{Source: fb.SourceType, Question: fb.FieldLabel, Language: fb.Language}
+	h.Rating, h.HasRating = fb.NormalisedRating()
+	return h
 }
 
-// decide sets level, probability, severity and who flagged it. A rule raises
-// the probability to at least 0.8, so that red ⇔ p ≥ 0.8.
-func decide(v *schemas.Verdict, hits []hit, p float64) {
-	byModel := p >= schemas.ReviewThreshold
-	for _, h := range hits {
-		if r := hardRules[h.code]; r.severity.Rank() > v.Severity.Rank() {
-			v.Severity = r.severity
-		}
+func clamp(p float64) float64 {
+	if !(p >= 0) { // also NaN: a broken model is silent, not loud
+		return 0
 	}
-	if len(hits) > 0 {
-		p = max(p, schemas.RedThreshold)
-	}
-	v.Probability = p
-	switch {
-	case p >= schemas.RedThreshold:
-		v.Level, v.Red = schemas.LevelRed, true
-		if len(hits) == 0 {
-			v.Severity = schemas.SeverityMedium
-		}
-	case byModel:
-		v.Level, v.Severity = schemas.LevelReview, schemas.SeverityLow
-	default:
-		return
-	}
-	by := schemas.FlaggedByModel
-	if len(hits) > 0 {
-		if by = schemas.FlaggedByRule; byModel {
-			by = schemas.FlaggedByBoth
-		}
-	}
-	v.FlaggedBy = &by
+	return min(p, 1)
 }
 
-// Weights of reasons: a rule weighs by its severity, a word that names a
-// category little, the model by its own marks. They are shares: they add up to
-// one.
-const (
-	categoryWeight = 0.5
-	modelWeight    = 1.0
-)
-
-// categoryWords says a category found in the text as a reason.
-var categoryWords = map[schemas.Category]string{
-	schemas.CatLate:              "says it came late",
-	schemas.CatQuality:           "is unhappy with the work",
-	schemas.CatDamaged:           "says something was damaged",
-	schemas.CatWrongItem:         "got the wrong thing",
-	schemas.CatMissedAppointment: "says nobody came",
-	schemas.CatNoReply:           "says nobody answered",
-	schemas.CatRude:              "says somebody was rude",
-	schemas.CatBilling:           "says the bill is wrong",
-	schemas.CatPrice:             "finds it too expensive",
-	schemas.CatCancellation:      "wants to cancel",
-}
-
-func explain(v *schemas.Verdict, hits []hit, found []text.Finding, p text.Prediction) {
-	for _, h := range hits {
-		r := hardRules[h.code]
-		message := h.message
-		if message == "" {
-			message = r.message
-		}
-		addReason(v, schemas.Reason{Code: h.code, Message: message, Span: h.span, Weight: float64(r.severity.Rank())})
-		if r.category != schemas.CatOther {
-			addCategory(v, r.category)
-		}
-	}
-	for _, f := range found {
-		c := schemas.Category(f.Topic)
-		if words, ok := categoryWords[c]; ok {
-			span := f.Span
-			addReason(v, schemas.Reason{Code: f.Topic, Message: words, Span: &span, Weight: categoryWeight})
-			addCategory(v, c)
-		}
-	}
-	for _, c := range p.Categories {
-		addCategory(v, c)
-	}
-	for _, mark := range p.Spans {
-		span := mark.Span
-		if overlaps(v.Reasons, span) {
+// applyRules adds a reason for every hard rule that matches and reports whether
+// any did.
+func (f *facts) applyRules(v *schemas.Verdict) bool {
+	any := false
+	for i := range Rules {
+		r := &Rules[i]
+		if r.Phrase {
+			any = f.applyPhrase(v, r) || any
 			continue
 		}
-		v.Reasons = append(v.Reasons, schemas.Reason{Code: reasonModel, Message: "sounds unhappy", Span: &span, Weight: modelWeight * mark.Weight})
+		said, ok := r.match(f)
+		if !ok {
+			continue
+		}
+		any = true
+		message := r.Message
+		switch {
+		case strings.Contains(message, "%s"):
+			message = strings.Replace(message, "%s", said, 1)
+		case said != "":
+			message = said
+		}
+		f.add(v, r, message, nil)
 	}
-	if len(v.Reasons) == 0 {
-		v.Reasons = append(v.Reasons, schemas.Reason{Code: reasonModel, Message: "sounds unhappy", Weight: modelWeight})
-	}
-	if len(v.Categories) == 0 {
-		v.Categories = append(v.Categories, schemas.CatOther)
-	}
-	share(v.Reasons)
+	return any
 }
 
-func addReason(v *schemas.Verdict, r schemas.Reason) {
-	if !slices.ContainsFunc(v.Reasons, func(o schemas.Reason) bool { return o.Code == r.Code }) {
-		v.Reasons = append(v.Reasons, r)
+// maxSpans is how many places in a text one rule or topic marks at most.
+const maxSpans = 3
+
+func (f *facts) applyPhrase(v *schemas.Verdict, r *Rule) bool {
+	// Staff's own words about a mistake threaten nobody.
+	if f.ev.Type == schemas.MistakeReported && r.Code != CodeLegalSafety {
+		return false
 	}
+	n := 0
+	for _, h := range f.heard {
+		if h.Topic != r.Code {
+			continue
+		}
+		if n++; n <= maxSpans {
+			span := h.Span
+			f.add(v, r, r.Message, &span)
+		}
+	}
+	return n > 0
+}
+
+func (f *facts) add(v *schemas.Verdict, r *Rule, message string, span *schemas.Span) {
+	v.Reasons = append(v.Reasons, schemas.Reason{Code: r.Code, Message: message, Span: span, Weight: float64(r.Severity.Rank())})
+	if r.Severity.Rank() > v.Severity.Rank() {
+		v.Severity = r.Severity
+	}
+	addCategory(v, r.Category)
 }
 
 func addCategory(v *schemas.Verdict, c schemas.Category) {
-	if !slices.Contains(v.Categories, c) {
+	if c != "" && !slices.Contains(v.Categories, c) {
 		v.Categories = append(v.Categories, c)
 	}
 }
 
-func overlaps(rs []schemas.Reason, s schemas.Span) bool {
-	return slices.ContainsFunc(rs, func(r schemas.Reason) bool {
-		return r.Span != nil && r.Span.Start < s.End && s.Start < r.Span.End
-	})
+// level sets level, severity and who flagged, from the final probability.
+func level(v *schemas.Verdict, model float64, ruled bool) {
+	by := schemas.FlaggedByRule
+	switch {
+	case ruled && model >= schemas.ReviewThreshold:
+		by = schemas.FlaggedByBoth
+	case !ruled:
+		by = schemas.FlaggedByModel
+	}
+	switch {
+	case v.Probability >= schemas.RedThreshold:
+		v.Level, v.Red = schemas.LevelRed, true
+	case v.Probability >= schemas.ReviewThreshold:
+		v.Level = schemas.LevelReview
+	default:
+		return
+	}
+	v.FlaggedBy = &by
+	if !ruled {
+		v.Severity = schemas.SeverityLow
+		if v.Red {
+			v.Severity = schemas.SeverityMedium
+		}
+	}
 }
 
-// share makes the weights add up to one, heaviest first, rounded to thousandths.
-func share(rs []schemas.Reason) {
+// addTopics says what the text is about, from the lexicon and the model, and
+// where neither knows marks the words that carried the model's decision.
+func (f *facts) addTopics(v *schemas.Verdict, p text.Prediction) {
+	about := false
+	count := map[string]int{}
+	for _, h := range f.heard {
+		message, ok := categoryMessages[h.Topic]
+		if !ok {
+			continue
+		}
+		about = true
+		addCategory(v, schemas.Category(h.Topic))
+		if count[h.Topic]++; count[h.Topic] <= maxSpans {
+			span := h.Span
+			v.Reasons = append(v.Reasons, schemas.Reason{Code: h.Topic, Message: message, Span: &span, Weight: topicWeight})
+		}
+	}
+	if p.Probability < schemas.ReviewThreshold {
+		return
+	}
+	for _, c := range p.Categories {
+		addCategory(v, c)
+	}
+	if about || len(v.Reasons) > 0 {
+		return
+	}
+	for _, m := range p.Spans {
+		span := m.Span
+		v.Reasons = append(v.Reasons, schemas.Reason{Code: codeModel, Message: "sounds unhappy", Span: &span, Weight: m.Weight})
+	}
+	if len(v.Reasons) == 0 {
+		v.Reasons = append(v.Reasons, schemas.Reason{Code: codeModel, Message: "sounds unhappy", Weight: 1})
+	}
+}
+
+// topicWeight is what a topic weighs beside rules, whose weight is the rank of
+// their severity (1–4).
+const topicWeight = 0.5
+
+// finish gives a verdict without a category the category other, and makes the
+// weights shares that add up to 1 (rounded to three decimals).
+func finish(v *schemas.Verdict) {
+	if len(v.Categories) == 0 {
+		v.Categories = append(v.Categories, schemas.CatOther)
+	}
+	if i := slices.Index(v.Categories, schemas.CatOther); i >= 0 && len(v.Categories) > 1 {
+		v.Categories = slices.Delete(v.Categories, i, i+1)
+	}
 	var sum float64
-	for _, r := range rs {
+	for _, r := range v.Reasons {
 		sum += r.Weight
 	}
-	for i := range rs {
-		rs[i].Weight = float64(int64(float64(rs[i].Weight/sum*1000)+0.5)) / 1000
+	for i := range v.Reasons {
+		v.Reasons[i].Weight = round3(v.Reasons[i].Weight / sum)
 	}
-	slices.SortStableFunc(rs, func(a, b schemas.Reason) int { return cmp.Compare(b.Weight, a.Weight) })
 }
 
-// mistakeCategories are what red text may be about that is ours to own up to.
-var mistakeCategories = []schemas.Category{
-	schemas.CatLate, schemas.CatQuality, schemas.CatDamaged, schemas.CatWrongItem, schemas.CatMissedAppointment,
-	schemas.CatNoReply, schemas.CatRude, schemas.CatBilling,
-}
+func round3(x float64) float64 { return float64(int64(float64(x*1000)+0.5)) / 1000 }
 
-// IsMistake tells whether a red event makes its case one of kind mistake
-// (DESIGN "Playbook by kind"): caused by the seller, reported by staff, left
-// unanswered, or red text about something we did wrong.
+// mistakeCategories are the topics of a text that say we did something wrong.
+var mistakeCategories = []schemas.Category{schemas.CatLate, schemas.CatQuality, schemas.CatDamaged, schemas.CatWrongItem,
+	schemas.CatMissedAppointment, schemas.CatNoReply, schemas.CatRude, schemas.CatBilling}
+
+// IsMistake decides whether a red event makes its case a mistake rather than a
+// risk (DESIGN §5, Playbook by kind): caused by the seller, reported by staff,
+// left unanswered, or a text that says we did something wrong.
 func IsMistake(ev schemas.Event, v schemas.Verdict) bool {
+	if !v.Red {
+		return false
+	}
 	switch {
-	case ev.Type == schemas.MistakeReported || ev.Type == schemas.Unanswered:
+	case ev.Type == schemas.MistakeReported, ev.Type == schemas.Unanswered:
 		return true
 	case ev.Type.IsOrder():
 		o, err := ev.Order()
 		return err == nil && o.CausedBy == schemas.BySeller
+	case ev.Type.IsFeedback():
+		return slices.ContainsFunc(v.Categories, func(c schemas.Category) bool { return slices.Contains(mistakeCategories, c) })
 	}
-	return slices.ContainsFunc(v.Categories, func(c schemas.Category) bool { return slices.Contains(mistakeCategories, c) })
+	return false
 }

@@ -4,45 +4,59 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
+	"slices"
 	"time"
 
 	"redalert/schemas"
 )
 
-// WorkerConfig is what a Worker needs. Zero values of Now, Wait, Log, Batch and
-// Hooks have defaults; the ports and the business do not.
+// WorkerConfig is what a Worker needs. Zero values of OpenCasesFor, Now, Wait,
+// Log, Batch and Hooks have defaults; the ports and the business do not.
 type WorkerConfig struct {
-	Consumer   Consumer
-	Alerts     AlertPublisher
-	History    History
-	Context    Context
-	Quarantine Quarantine
-	// Keep stores the event of a quarantined item, so that it can be replayed,
-	// and answers its SHA-256; nil keeps nothing.
-	Keep     func(ctx context.Context, raw []byte) (string, error)
-	Model    TextModel // nil scores by the hard rules alone
-	Business schemas.Business
-	Now      func() time.Time
-	Wait     func(context.Context, time.Duration) error // between attempts after a failure
-	Log      *slog.Logger
-	Batch    int // events a batch, 0 = 500
-	Hooks    Hooks
+	Consumer     Consumer
+	Alerts       AlertPublisher
+	History      History
+	Context      Context
+	Quarantine   Quarantine
+	Model        TextModel // nil scores by the hard rules alone
+	Business     schemas.Business
+	OpenCasesFor time.Duration // alerting.open_cases_for, 0 = 14 days: older events need no priority
+	Now          func() time.Time
+	Wait         func(context.Context, time.Duration) error // between attempts after a failure
+	Log          *slog.Logger
+	Batch        int // events a batch, 0 = 500
+	Hooks        Hooks
 }
 
 // Hooks are called by the worker for metrics; each may be nil. They must be
 // quick and safe for concurrent use.
 type Hooks struct {
-	Batch       func(events int, took time.Duration) // a batch was committed
-	Quarantined func(n int)                          // events the scorer failed on
+	Batch       func(events int, took time.Duration)     // a batch was committed
+	Verdict     func(e schemas.Event, v schemas.Verdict) // the standing verdict of each event of a committed batch
+	Quarantined func(n int)                              // events the scorer failed on
+	Failed      func(stage string)                       // fetch, context, history, quarantine, alerts or commit
 }
 
 // Worker takes events from the log, scores them, stores them in history and
-// publishes notices. One Worker is used by one goroutine; several workers may
-// share a log.
-type Worker struct{ c WorkerConfig }
+// publishes notices, in that order; only then it commits. A crash or failure in
+// between replays the batch, and the replay changes nothing: history keeps the
+// first verdict and readers of notices are idempotent by event id. One Worker is
+// used by one goroutine; several workers may share a log.
+type Worker struct {
+	c   WorkerConfig
+	p90 p90Cache
+}
+
+const (
+	defaultBatch        = 500
+	defaultOpenCasesFor = 14 * 24 * time.Hour
+	firstPause          = 100 * time.Millisecond
+	longestPause        = 30 * time.Second
+)
 
 // NewWorker makes a worker; it starts nothing.
 func NewWorker(c WorkerConfig) *Worker {
@@ -50,228 +64,350 @@ func NewWorker(c WorkerConfig) *Worker {
 		c.Now = time.Now
 	}
 	if c.Wait == nil {
-		c.Wait = sleep
+		c.Wait = wait
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	if c.Batch <= 0 {
-		c.Batch = 500
+		c.Batch = defaultBatch
 	}
-	return &Worker{c: c}
+	if c.OpenCasesFor <= 0 {
+		c.OpenCasesFor = defaultOpenCasesFor
+	}
+	return &Worker{c: c, p90: p90Cache{context: c.Context, now: c.Now}}
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
+func wait(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
-	case <-t.C:
-		return nil
 	case <-ctx.Done():
 		return ctx.Err()
+	case <-t.C:
+		return nil
 	}
 }
 
-// Pauses after failures: doubled each time, from the first to the last.
-const (
-	firstPause = 100 * time.Millisecond
-	lastPause  = 30 * time.Second
-)
-
-// Run works until ctx ends and then answers nil. After a failure the same
-// batch comes again, after a pause that grows.
+// Run works until ctx ends and answers nil then. A failure is logged and the
+// batch tried again after a pause that grows from 0.1 s to 30 s; nothing is
+// committed meanwhile, so the lag grows and memory does not.
 func (w *Worker) Run(ctx context.Context) error {
 	pause := firstPause
 	for ctx.Err() == nil {
-		err := w.next(ctx)
+		_, err := w.batch(ctx)
 		if err == nil {
 			pause = firstPause
 			continue
 		}
 		if ctx.Err() != nil {
-			break
+			return nil
 		}
-		w.c.Log.Error("scoring failed; the batch comes again", "error", err, "in", pause)
+		w.c.Log.Error("scoring stopped at a batch; it will be tried again", "error", err, "pause", pause)
 		if w.c.Wait(ctx, pause) != nil {
-			break
+			return nil
 		}
-		pause = min(2*pause, lastPause)
+		pause = min(2*pause, longestPause)
 	}
 	return nil
 }
 
-// next waits for a batch and works it off.
-func (w *Worker) next(ctx context.Context) error {
-	b, err := w.c.Consumer.Fetch(ctx, w.c.Batch)
-	if err != nil {
-		return fmt.Errorf("fetch: %w", err)
-	}
-	return w.work(ctx, b)
-}
-
-// Step works off one batch if something waits, and answers how many events it
-// took; 0 means that nothing waits.
+// Step works off one batch if something waits and answers how many events it
+// took; 0 means that nothing waits. It does not try again after a failure.
 func (w *Worker) Step(ctx context.Context) (n int, err error) {
 	lag, err := w.c.Consumer.Lag(ctx)
-	if err != nil || lag == 0 {
-		return 0, err
-	}
-	b, err := w.c.Consumer.Fetch(ctx, w.c.Batch)
 	if err != nil {
-		return 0, fmt.Errorf("fetch: %w", err)
+		return 0, w.failed("fetch", err)
 	}
-	return len(b.Events), w.work(ctx, b)
+	if lag == 0 {
+		return 0, nil
+	}
+	return w.batch(ctx)
 }
 
-// work does steps 5 to 8 of the way of an event: score, store, raise, commit.
-// Whatever fails, the batch comes again, and that changes nothing that was done.
-func (w *Worker) work(ctx context.Context, b Batch) error {
-	began := w.c.Now()
-	ks, err := w.known(ctx, b.Events)
-	if err != nil {
-		return fmt.Errorf("customer context: %w", err)
+func (w *Worker) failed(stage string, err error) error {
+	if w.c.Hooks.Failed != nil {
+		w.c.Hooks.Failed(stage)
 	}
-	scored, failed := w.scoreAll(ctx, b.Events, ks, began)
-	standing, err := w.c.History.Store(ctx, scored)
+	return fmt.Errorf("scoring: %s: %w", stage, err)
+}
+
+func (w *Worker) batch(ctx context.Context) (int, error) {
+	b, err := w.c.Consumer.Fetch(ctx, w.c.Batch)
 	if err != nil {
-		return fmt.Errorf("history: %w", err)
+		return 0, w.failed("fetch", err)
 	}
-	if len(failed) > 0 {
-		if err := w.c.Quarantine.Put(ctx, failed); err != nil {
-			return fmt.Errorf("quarantine: %w", err)
+	if len(b.Events) == 0 {
+		return 0, nil
+	}
+	start := w.c.Now()
+	known := newOverlay(w.c.Context, b.Events)
+	if err := known.load(ctx, needsFacts(b.Events)); err != nil {
+		return 0, w.failed("context", err)
+	}
+	scored, bad := w.score(b.Events, known)
+	if len(bad) > 0 {
+		if err := w.c.Quarantine.Put(ctx, bad); err != nil {
+			return 0, w.failed("quarantine", err)
 		}
 		if w.c.Hooks.Quarantined != nil {
-			w.c.Hooks.Quarantined(len(failed))
+			w.c.Hooks.Quarantined(len(bad))
 		}
 	}
-	notices, err := w.notices(ctx, scored, standing, ks)
+	standing, err := w.store(ctx, scored)
 	if err != nil {
-		return fmt.Errorf("priority: %w", err)
+		return 0, w.failed("history", err)
+	}
+	notices, err := w.notices(ctx, scored, standing, known)
+	if err != nil {
+		return 0, w.failed("context", err)
 	}
 	if len(notices) > 0 {
 		if err := w.c.Alerts.PublishAlerts(ctx, notices); err != nil {
-			return fmt.Errorf("alerts: %w", err)
+			return 0, w.failed("alerts", err)
 		}
 	}
 	if err := b.Commit(ctx); err != nil {
-		return fmt.Errorf("commit: %w", err)
+		return 0, w.failed("commit", err)
+	}
+	w.report(scored, standing, w.c.Now().Sub(start))
+	return len(b.Events), nil
+}
+
+func (w *Worker) report(scored []schemas.Scored, standing []schemas.Verdict, took time.Duration) {
+	if w.c.Hooks.Verdict != nil {
+		for i := range standing {
+			w.c.Hooks.Verdict(scored[i].Event, standing[i])
+		}
 	}
 	if w.c.Hooks.Batch != nil {
-		w.c.Hooks.Batch(len(b.Events), w.c.Now().Sub(began))
+		w.c.Hooks.Batch(len(scored), took)
 	}
-	return nil
 }
 
-// known holds the order facts of a batch's customers, those in the batch
-// itself included: NewContext leaves out what is not earlier.
-type known map[string][]schemas.OrderFact
-
-func (w *Worker) known(ctx context.Context, events []schemas.Event) (known, error) {
-	var ids []string
-	seen := map[string]bool{}
-	for _, e := range events {
-		if e.CustomerID != "" && !seen[e.CustomerID] {
-			seen[e.CustomerID] = true
-			ids = append(ids, e.CustomerID)
-		}
+func (w *Worker) store(ctx context.Context, scored []schemas.Scored) ([]schemas.Verdict, error) {
+	if len(scored) == 0 {
+		return nil, nil
 	}
-	if len(ids) == 0 {
-		return known{}, nil
+	standing, err := w.c.History.Store(ctx, scored)
+	if err == nil && len(standing) != len(scored) {
+		err = fmt.Errorf("history answered %d verdicts for %d events", len(standing), len(scored))
 	}
-	facts, err := w.c.Context.OrderFacts(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	ks := known{}
-	for id, fs := range facts {
-		ks[id] = fs
-	}
-	for _, e := range events {
-		if f, ok := Fact(e); ok && e.CustomerID != "" {
-			ks[e.CustomerID] = append(ks[e.CustomerID], f)
-		}
-	}
-	return ks, nil
+	return standing, err
 }
 
-func (w *Worker) context(e schemas.Event, ks known) CustomerContext {
-	if e.CustomerID == "" {
-		return CustomerContext{Currency: w.c.Business.Currency}
-	}
-	return NewContext(ks[e.CustomerID], e, w.c.Business.Currency)
-}
-
-func (w *Worker) scoreAll(ctx context.Context, events []schemas.Event, ks known, now time.Time) (scored []schemas.Scored, failed []schemas.Quarantined) {
-	scored = make([]schemas.Scored, 0, len(events))
-	for _, e := range events {
-		v, err := w.score(e, ks)
+// score gives every event its verdict; an event that makes the scorer panic
+// goes to quarantine instead, and the others go on.
+func (w *Worker) score(events []schemas.Event, known *overlay) ([]schemas.Scored, []schemas.Quarantined) {
+	at := w.c.Now().UTC().Truncate(time.Millisecond)
+	scored := make([]schemas.Scored, 0, len(events))
+	var bad []schemas.Quarantined
+	for _, ev := range events {
+		v, err := w.scoreOne(ev, known)
 		if err != nil {
-			w.c.Log.Error("the scorer failed on an event; it is in quarantine", "event", e.ID, "error", err)
-			failed = append(failed, w.quarantined(ctx, e, err, now))
+			// No text of the customer here: the panic is ours, its value is not logged.
+			w.c.Log.Error("the scorer failed on an event; it is in quarantine", "event", ev.ID, "type", ev.Type)
+			bad = append(bad, quarantined(ev, err, at))
 			continue
 		}
-		v.ScoredAt = now
-		scored = append(scored, schemas.Scored{Event: e, Verdict: v})
+		v.ScoredAt = at
+		scored = append(scored, schemas.Scored{Event: ev, Verdict: v})
 	}
-	return scored, failed
+	return scored, bad
 }
 
-// score turns a panic over one event into its quarantine. The panic's value may
-// quote the customer, so only its type is told.
-func (w *Worker) score(e schemas.Event, ks known) (v schemas.Verdict, err error) {
+var errPanic = errors.New("the scorer failed on this event")
+
+func (w *Worker) scoreOne(ev schemas.Event, known *overlay) (v schemas.Verdict, err error) {
 	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("the scorer panicked (%T)", p)
+		if r := recover(); r != nil {
+			w.c.Log.Debug("panic in the scorer", "event", ev.ID, "panic", r, "stack", string(debug.Stack()))
+			err = errPanic
 		}
 	}()
-	return Score(e, w.context(e, ks), w.c.Model), nil
+	var c CustomerContext
+	c.Currency = w.c.Business.Currency
+	if usesFacts(ev) {
+		c = NewContext(known.facts(ev.CustomerID), ev, w.c.Business.Currency)
+	}
+	return Score(ev, c, w.c.Model), nil
 }
 
-func (w *Worker) quarantined(ctx context.Context, e schemas.Event, cause error, now time.Time) schemas.Quarantined {
-	sum := sha256.Sum256([]byte(schemas.QScorer + "\x00" + e.ID))
-	q := schemas.Quarantined{
-		ID: hex.EncodeToString(sum[:16]), Source: e.Source, Code: schemas.QScorer, At: now, State: schemas.QuarantineOpen,
-		Reason: cause.Error() + "; this is a fault of the program: report it, then replay the item", Locator: "event " + e.ID, Replay: "event",
-	}
-	raw, err := json.Marshal(e)
-	if err != nil || w.c.Keep == nil {
-		return q
-	}
-	if q.RawSHA256, err = w.c.Keep(ctx, raw); err != nil {
-		w.c.Log.Error("the event of a quarantined item was not kept", "event", e.ID, "error", err)
-	}
-	return q
+// quarantined makes the row of an event the scorer failed on. Its locator is
+// the event id: the event itself is found by its receipt.
+func quarantined(ev schemas.Event, err error, at time.Time) schemas.Quarantined {
+	sum := sha256.Sum256([]byte(schemas.QScorer + "\x00" + ev.Source + "\x00" + ev.ID + "\x00" + ev.RawSHA256))
+	return schemas.Quarantined{ID: hex.EncodeToString(sum[:16]), Source: ev.Source, Code: schemas.QScorer,
+		Reason:  err.Error() + "; it is kept here, and may be replayed after an update",
+		Locator: ev.ID, At: at, RawSHA256: ev.RawSHA256, State: schemas.QuarantineOpen, Replay: "event"}
 }
 
-// notices says what alerting has to know of a batch: red events, our replies,
-// and what customers wrote without being red.
-func (w *Worker) notices(ctx context.Context, scored []schemas.Scored, standing []schemas.Verdict, ks known) ([]schemas.Notice, error) {
-	var ns []schemas.Notice
-	var p90 int64
-	customers := -1 // not asked yet: once a batch is enough, and none without a red event
-	for i, s := range scored {
-		n := schemas.Notice{Event: s.Event, Verdict: standing[i]}
+// notices says what alerting must know of a batch, by the standing verdicts:
+// every red event (alerting decides by the event's time whether it opens a
+// case), a customer's mail that is not red, and our own replies.
+func (w *Worker) notices(ctx context.Context, scored []schemas.Scored, standing []schemas.Verdict, known *overlay) ([]schemas.Notice, error) {
+	var out []schemas.Notice
+	var want []string
+	for i, v := range standing {
+		ev := scored[i].Event
+		n := schemas.Notice{Event: ev, Verdict: v, ValueAtRisk: schemas.Money{Currency: w.c.Business.Currency}}
 		switch {
-		case n.Verdict.Red:
+		case v.Red:
 			n.Kind = schemas.NoticeRed
-			if customers < 0 {
-				var err error
-				if p90, customers, err = w.c.Context.RevenueP90(ctx, s.Event.OccurredAt); err != nil {
-					return nil, err
-				}
-			}
-			c := w.context(s.Event, ks)
-			n.ValueAtRisk = ValueAtRisk(c.Facts, s.Event.OccurredAt, w.c.Business.Currency)
-			n.Priority = Priority(n.Verdict.Severity, n.ValueAtRisk.Amount, p90, customers)
-			n.Mistake = IsMistake(s.Event, n.Verdict)
-		case s.Event.Type == schemas.ReplySent:
+			n.Mistake = IsMistake(ev, v)
+			want = append(want, ev.CustomerID)
+		case ev.Type == schemas.ReplySent:
 			n.Kind = schemas.NoticeReply
-		case s.Event.Type == schemas.EmailReceived && n.Verdict.ModelVersion != schemas.Unscored:
+		case ev.Type == schemas.EmailReceived && v.ModelVersion != schemas.Unscored:
 			n.Kind = schemas.NoticeMessage
 		default:
 			continue
 		}
-		ns = append(ns, n)
+		out = append(out, n)
 	}
-	return ns, nil
+	if err := known.load(ctx, want); err != nil {
+		return nil, err
+	}
+	for i := range out {
+		if out[i].Kind == schemas.NoticeRed {
+			if err := w.value(ctx, &out[i], known); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, nil
+}
+
+// value fills in what the customer is worth and how urgent that makes it.
+func (w *Worker) value(ctx context.Context, n *schemas.Notice, known *overlay) error {
+	facts := NewContext(known.facts(n.Event.CustomerID), n.Event, w.c.Business.Currency).Facts
+	n.ValueAtRisk = ValueAtRisk(facts, n.Event.OccurredAt, w.c.Business.Currency)
+	var p90 int64
+	var customers int
+	recent := w.c.Now().Sub(n.Event.OccurredAt) <= w.c.OpenCasesFor || n.Event.OpenCases()
+	if recent && n.ValueAtRisk.Amount > 0 {
+		var err error
+		if p90, customers, err = w.p90.at(ctx, n.Event.OccurredAt); err != nil {
+			return err
+		}
+	}
+	n.Priority = Priority(n.Verdict.Severity, n.ValueAtRisk.Amount, p90, customers)
+	return nil
+}
+
+// usesFacts reports whether scoring the event looks at earlier orders.
+func usesFacts(ev schemas.Event) bool {
+	return ev.CustomerID != "" && (ev.Type == schemas.OrderPlaced || ev.Type == schemas.OrderChanged)
+}
+
+func needsFacts(events []schemas.Event) []string {
+	var ids []string
+	for _, ev := range events {
+		if usesFacts(ev) {
+			ids = append(ids, ev.CustomerID)
+		}
+	}
+	return ids
+}
+
+// overlay answers the order facts of a batch's customers: history, and the
+// batch's own events, which are not in history yet.
+type overlay struct {
+	context Context
+	loaded  map[string][]schemas.OrderFact
+	batch   map[string][]schemas.OrderFact
+}
+
+func newOverlay(c Context, events []schemas.Event) *overlay {
+	o := &overlay{context: c, loaded: map[string][]schemas.OrderFact{}, batch: map[string][]schemas.OrderFact{}}
+	for _, ev := range events {
+		if ev.CustomerID == "" {
+			continue
+		}
+		if f, ok := Fact(ev); ok {
+			o.batch[ev.CustomerID] = append(o.batch[ev.CustomerID], f)
+		}
+	}
+	return o
+}
+
+// load fetches, in one call, the customers that are not loaded yet.
+func (o *overlay) load(ctx context.Context, customers []string) error {
+	var missing []string
+	seen := map[string]bool{}
+	for _, id := range customers {
+		if _, ok := o.loaded[id]; !ok && id != "" && !seen[id] {
+			seen[id] = true
+			missing = append(missing, id)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	facts, err := o.context.OrderFacts(ctx, missing)
+	if err != nil {
+		return err
+	}
+	for _, id := range missing {
+		o.loaded[id] = merge(facts[id], o.batch[id])
+	}
+	return nil
+}
+
+func (o *overlay) facts(customer string) []schemas.OrderFact { return o.loaded[customer] }
+
+// merge puts the batch's facts behind those of history, without the ones a
+// replay finds there already. NewContext puts them in order.
+func merge(history, batch []schemas.OrderFact) []schemas.OrderFact {
+	if len(batch) == 0 {
+		return history
+	}
+	seen := make(map[string]bool, len(history))
+	for _, f := range history {
+		seen[f.EventID] = true
+	}
+	out := slices.Clone(history)
+	for _, f := range batch {
+		if !seen[f.EventID] {
+			seen[f.EventID] = true
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// p90Cache remembers the 90th percentile of value by UTC day of the event: it
+// reads all of history, and moves slowly. What it knows grows old after a
+// minute, so that a first import does not fix it too early.
+type p90Cache struct {
+	context Context
+	now     func() time.Time
+	days    map[time.Time]p90Entry
+}
+
+type p90Entry struct {
+	value     int64
+	customers int
+	until     time.Time
+}
+
+const (
+	p90Lives = time.Minute
+	p90Days  = 64 // days remembered at most
+)
+
+func (c *p90Cache) at(ctx context.Context, t time.Time) (int64, int, error) {
+	day, now := t.UTC().Truncate(24*time.Hour), c.now()
+	if e, ok := c.days[day]; ok && now.Before(e.until) {
+		return e.value, e.customers, nil
+	}
+	value, customers, err := c.context.RevenueP90(ctx, day)
+	if err != nil {
+		return 0, 0, err
+	}
+	if c.days == nil || len(c.days) >= p90Days {
+		c.days = map[time.Time]p90Entry{}
+	}
+	c.days[day] = p90Entry{value, customers, now.Add(p90Lives)}
+	return value, customers, nil
 }

@@ -89,7 +89,6 @@ type scratch struct {
 	found    []Finding
 	sentence []int32 // number of each token's sentence
 	scope    []uint8 // by token: scopeNegated, scopeSubject
-	feats    []uint32
 }
 
 var pool = sync.Pool{New: func() any { return new(scratch) }}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,11 +18,14 @@ import (
 // WorkerConfig is what a Worker needs. Zero values of OpenCasesFor, Now, Wait,
 // Log, Batch and Hooks have defaults; the ports and the business do not.
 type WorkerConfig struct {
-	Consumer     Consumer
-	Alerts       AlertPublisher
-	History      History
-	Context      Context
-	Quarantine   Quarantine
+	Consumer   Consumer
+	Alerts     AlertPublisher
+	History    History
+	Context    Context
+	Quarantine Quarantine
+	// Keep stores the event of a quarantined item, so that it can be replayed,
+	// and answers its SHA-256; nil keeps nothing.
+	Keep         func(ctx context.Context, raw []byte) (string, error)
 	Model        TextModel // nil scores by the hard rules alone
 	Business     schemas.Business
 	OpenCasesFor time.Duration // alerting.open_cases_for, 0 = 14 days: older events need no priority
@@ -146,13 +150,8 @@ func (w *Worker) batch(ctx context.Context) (int, error) {
 		return 0, w.failed("context", err)
 	}
 	scored, bad := w.score(b.Events, known)
-	if len(bad) > 0 {
-		if err := w.c.Quarantine.Put(ctx, bad); err != nil {
-			return 0, w.failed("quarantine", err)
-		}
-		if w.c.Hooks.Quarantined != nil {
-			w.c.Hooks.Quarantined(len(bad))
-		}
+	if err := w.setAside(ctx, bad, b.Events); err != nil {
+		return 0, w.failed("quarantine", err)
 	}
 	standing, err := w.store(ctx, scored)
 	if err != nil {
@@ -233,8 +232,46 @@ func (w *Worker) scoreOne(ev schemas.Event, known *overlay) (v schemas.Verdict, 
 	return Score(ev, c, w.c.Model), nil
 }
 
+// setAside puts what the scorer failed on into quarantine.
+func (w *Worker) setAside(ctx context.Context, bad []schemas.Quarantined, events []schemas.Event) error {
+	if len(bad) == 0 {
+		return nil
+	}
+	if err := w.keep(ctx, bad, events); err != nil {
+		return err
+	}
+	if err := w.c.Quarantine.Put(ctx, bad); err != nil {
+		return err
+	}
+	if w.c.Hooks.Quarantined != nil {
+		w.c.Hooks.Quarantined(len(bad))
+	}
+	return nil
+}
+
+// keep stores the events of rows, so that a replay finds what to publish again.
+func (w *Worker) keep(ctx context.Context, rows []schemas.Quarantined, events []schemas.Event) error {
+	if w.c.Keep == nil {
+		return nil
+	}
+	byID := make(map[string]schemas.Event, len(events))
+	for _, ev := range events {
+		byID[ev.ID] = ev
+	}
+	for i := range rows {
+		raw, err := json.Marshal(byID[rows[i].Locator])
+		if err != nil {
+			return err
+		}
+		if rows[i].RawSHA256, err = w.c.Keep(ctx, raw); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // quarantined makes the row of an event the scorer failed on. Its locator is
-// the event id: the event itself is found by its receipt.
+// the event id.
 func quarantined(ev schemas.Event, err error, at time.Time) schemas.Quarantined {
 	sum := sha256.Sum256([]byte(schemas.QScorer + "\x00" + ev.Source + "\x00" + ev.ID + "\x00" + ev.RawSHA256))
 	return schemas.Quarantined{ID: hex.EncodeToString(sum[:16]), Source: ev.Source, Code: schemas.QScorer,

@@ -30,6 +30,7 @@ import (
 	"redalert/internal/sqlite"
 	"redalert/schemas"
 	"redalert/signals"
+	"redalert/signals/text"
 )
 
 // Options are what a caller may choose beside the configuration.
@@ -121,6 +122,11 @@ func (a *App) wireIngest() {
 }
 
 func (a *App) wireSignals() error {
+	model, err := text.Load()
+	if err != nil {
+		return fmt.Errorf("text model: %w", err)
+	}
+	a.Model = model
 	a.Scorer = signals.NewWorker(signals.WorkerConfig{
 		Consumer: a.DB.Consumer("score"), Alerts: a.DB, History: a.DB, Context: a.DB, Quarantine: a.DB.Quarantine(),
 		Model: a.Model, Business: a.Business, Keep: a.keep,

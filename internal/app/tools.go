@@ -12,6 +12,7 @@ import (
 	"redalert/internal/importer"
 	"redalert/schemas"
 	"redalert/signals"
+	"redalert/signals/text"
 )
 
 type ingestItem = ingest.Item
@@ -48,11 +49,15 @@ func (a *App) Quarantined(ctx context.Context, state schemas.QuarantineState) ([
 // ScoreMessage scores one message by itself: text, the data of a feedback
 // event, or a CloudEvent. It answers the text that the spans refer to.
 func ScoreMessage(b []byte) (string, schemas.Verdict, error) {
+	model, err := text.Load()
+	if err != nil {
+		return "", schemas.Verdict{}, fmt.Errorf("text model: %w", err)
+	}
 	ev, err := messageEvent(b)
 	if err != nil {
 		return "", schemas.Verdict{}, err
 	}
-	v := signals.Score(ev, signals.CustomerContext{}, nil)
+	v := signals.Score(ev, signals.CustomerContext{}, model)
 	v.EventID = ev.ID
 	scored := ""
 	switch {

@@ -74,7 +74,7 @@ func must(t testing.TB, args ...string) string {
 
 // cleanEnv keeps a user's own configuration out of the tests.
 func cleanEnv() []string {
-	home, _ := os.MkdirTemp("", "redalert-home-")
+	home := filepath.Dir(binary)
 	return append(os.Environ(), "HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home)
 }
 

@@ -36,6 +36,7 @@ var may = map[string][]string{
 
 	"redalert/cmd/redalert":       {"redalert/internal/", "redalert/alerting", "redalert/ingest", "redalert/schemas"},
 	"redalert/cmd/redalert-bench": {},
+	"redalert/cmd/redalert-train": {"redalert/internal/train", "redalert/signals/text"},
 }
 
 type pkg struct {

@@ -69,7 +69,11 @@ func TestDemo(t *testing.T) {
 	if again := count(); again < first {
 		t.Errorf("a second start has %d cases, the first had %d", again, first)
 	}
-	if _, errs, code := redalert(t, "", "demo", "--data", filepath.Join(data, "mail"), "--fresh"); code == 0 || !strings.Contains(errs, "not a demo") {
+	other := t.TempDir()
+	if err := os.WriteFile(filepath.Join(other, "letters.txt"), []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, errs, code := redalert(t, "", "demo", "--data", other, "--fresh"); code == 0 || !strings.Contains(errs, "not a demo") {
 		t.Errorf("--fresh on a folder that is no demo: exit %d, %s", code, errs)
 	}
 }

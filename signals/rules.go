@@ -65,8 +65,8 @@ var Rules = []Rule{
 	{CodeReduced, schemas.SeverityMedium, schemas.CatReduction, "order reduced", false, reduced},
 	{CodeBelowHabit, schemas.SeverityMedium, schemas.CatReduction, "ordered less than usual", false, belowHabit},
 	{CodeMistake, schemas.SeverityMedium, schemas.CatOther, "staff reported a mistake of ours", false, ofType(schemas.MistakeReported)},
-	{CodeOverdue, schemas.SeverityMedium, schemas.CatOther, "has not ordered for longer than usual", false, ofType(schemas.OrderOverdue)},
-	{CodeUnanswered, schemas.SeverityMedium, schemas.CatNoReply, "still has no answer from us", false, ofType(schemas.Unanswered)},
+	{CodeOverdue, schemas.SeverityMedium, schemas.CatOther, "has not ordered for longer than usual", false, bySignal(schemas.OrderOverdue)},
+	{CodeUnanswered, schemas.SeverityMedium, schemas.CatNoReply, "still has no answer from us", false, bySignal(schemas.Unanswered)},
 	{CodeNPSLow, schemas.SeverityHigh, "", "gave %s of 10", false, nps(0, 3)},
 	{CodeNPSDetractor, schemas.SeverityMedium, "", "gave %s of 10", false, nps(3, 6)},
 	{CodeCSAT1, schemas.SeverityHigh, "", "gave %s of 5", false, csat(1)},
@@ -97,6 +97,17 @@ var categoryMessages = map[string]string{
 // ofType matches every event of a type.
 func ofType(t schemas.EventType) func(*facts) (string, bool) {
 	return func(f *facts) (string, bool) { return "", f.ev.Type == t }
+}
+
+// bySignal matches a signal of the clock, which says by itself what it saw.
+func bySignal(t schemas.EventType) func(*facts) (string, bool) {
+	return func(f *facts) (string, bool) {
+		s, err := f.ev.Signal()
+		if f.ev.Type == t && err == nil {
+			return s.Detail, true
+		}
+		return "", f.ev.Type == t
+	}
 }
 
 func cancelled(bySeller bool) func(*facts) (string, bool) {

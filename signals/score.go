@@ -1,3 +1,10 @@
+// Package signals decides which event is a red alert and says why: hard rules
+// first, then a text model that ranks and adds but never removes. The worker
+// takes events from the log, scores them, keeps them in history and raises
+// alerts.
+//
+// Scoring is pure: no I/O, no clock, no randomness, and the same verdict on
+// every architecture. What a case does with an alert is package alerting's.
 package signals
 
 import (

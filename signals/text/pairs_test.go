@@ -1,0 +1,111 @@
+package text
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestMinimalPairs: a small edit turns a message from loud to quiet. The loud
+// one should score higher. A model of words manages what is asked here; one
+// that reads meaning should raise the floor.
+func TestMinimalPairs(t *testing.T) {
+	raw, err := os.ReadFile("testdata/pairs.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := model(t)
+	told, n := 0, 0
+	for line := range strings.Lines(string(raw)) {
+		loud, quiet, ok := strings.Cut(strings.TrimSpace(line), " | ")
+		if !ok || strings.HasPrefix(line, "#") {
+			continue
+		}
+		n++
+		if m.Score(loud) > m.Score(quiet) {
+			told++
+		}
+	}
+	t.Logf("%d of %d pairs told apart", told, n)
+	if n < 100 || told*100 < n*pairsFloor {
+		t.Errorf("%d of %d pairs told apart, want %d %%", told, n, pairsFloor)
+	}
+}
+
+const pairsFloor = 80 // %; measured: 86
+
+// TestGuardsEndWithTheirSentence: guards act in their own sentence only.
+func TestGuardsEndWithTheirSentence(t *testing.T) {
+	for s, want := range map[string]bool{
+		"No. I want a refund.":                                     true,
+		"You did not listen, I want a refund.":                     true,
+		"There is no need for a refund. I'm fine.":                 false,
+		"\"I want a refund\" is what I would never say to you.":    false,
+		"\"I want a refund\"":                                      true, // the whole message in quotes is no quotation
+		"I said \"hello\" and \"goodbye\" and I want a refund now": true,
+		"I want a refund. Just kidding!":                           false,
+		"She said \"no way. I want a refund now":                   true, // a quote that never closes
+	} {
+		got := false
+		for _, f := range DefaultFinder().Find(s) {
+			got = got || f.Topic == "refund_request"
+		}
+		if got != want {
+			t.Errorf("%q: heard %v", s, got)
+		}
+	}
+}
+
+// TestFindIsLinear: twice the text takes about twice the time, whatever it says.
+func TestFindIsLinear(t *testing.T) {
+	for _, bait := range []string{"never ", "refund me ", "i want ", "no ", "\" ", "not again not ", "\u0e01"} {
+		took := func(n int) time.Duration {
+			s := strings.Repeat(bait, n/len(bait))
+			best := time.Hour
+			for range 3 {
+				start := time.Now()
+				DefaultFinder().Find(s)
+				best = min(best, time.Since(start))
+			}
+			return best
+		}
+		if small, large := took(1<<17), took(1<<20); large > 40*small+50*time.Millisecond {
+			t.Errorf("%q: 128 KiB in %v, 1 MiB in %v", bait, small, large)
+		}
+	}
+}
+
+// FuzzFind: spans lie on rune boundaries and inside the text, in order.
+func FuzzFind(f *testing.F) {
+	f.Add("I want my money back! \"Never again\" said no one.")
+	f.Add("> refund me\n\nno refund \xff needed ’ ‘ “refund me”")
+	f.Add("漢字 refund me 🙂 won’t be back")
+	f.Fuzz(func(t *testing.T, s string) {
+		last := -1
+		for _, h := range DefaultFinder().Find(s) {
+			checkSpan(t, s, h.Span)
+			if h.Span.Start < last {
+				t.Fatalf("findings of %q are not in order", s)
+			}
+			last = h.Span.Start
+		}
+		toks := Tokenize(s, nil)
+		end := int32(0)
+		for _, tok := range toks {
+			if tok.Start < end || tok.End <= tok.Start || int(tok.End) > len(s) {
+				t.Fatalf("token %+v of %q", tok, s)
+			}
+			end = tok.End
+		}
+	})
+}
+
+// TestFindLeavesNoGarbage: a quiet message costs no allocation.
+func TestFindLeavesNoGarbage(t *testing.T) {
+	s := strings.Repeat("The team was kind and on time, see you in May. ", 5)
+	m := model(t)
+	if n := testing.AllocsPerRun(200, func() { m.Predict(s, Hints{}); DefaultFinder().Find(s) }); n > 1 {
+		t.Errorf("%.0f allocations a message", n)
+	}
+}

@@ -117,8 +117,23 @@ func (w *writer) str(s string) {
 
 var hashBuffers = sync.Pool{New: func() any { b := make([]byte, 0, 4096); return &b }}
 
-// contentHash is the hex SHA-256 of the RFC 8785 form of n.
+// openCasesKey is what an import puts into data to say how it wants old events
+// handled. That is no part of what happened: the same file imported again with
+// the other choice is known already.
+const openCasesKey = "open_cases"
+
+// contentHash is the hex SHA-256 of the RFC 8785 form of n without its
+// openCasesKey. n is not changed.
 func contentHash(n node) string {
+	if n.get(openCasesKey) != nil {
+		kids := make([]member, 0, len(n.kids))
+		for _, m := range n.kids {
+			if m.key != openCasesKey {
+				kids = append(kids, m)
+			}
+		}
+		n.kids = kids
+	}
 	buf := hashBuffers.Get().(*[]byte)
 	w := writer{b: (*buf)[:0], canonical: true}
 	w.node(n)

@@ -273,3 +273,57 @@ func TestIdsAreUnambiguous(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestContentHashOfTheCollector: a mail read again after a change of how we
+// trim is the same mail; another hash under the same id is a conflict.
+func TestContentHashOfTheCollector(t *testing.T) {
+	f := newStore()
+	d := f.door(nil)
+	mail := func(text, hash string) ingest.Item {
+		return ingest.Item{Source: "care", Type: schemas.EmailReceived, NativeID: "m1:abc", ContentHash: hash, Data: json.RawMessage(`{"value_text":"` + text + `"}`)}
+	}
+	for i, c := range []struct {
+		it   ingest.Item
+		want ingest.Status
+	}{
+		{mail("late again, on Monday she wrote", "h"), ingest.Accepted},
+		{mail("late again", "h"), ingest.Duplicate},
+		{mail("late again", "other"), ingest.InQuarantine},
+		{mail("late again, on Monday she wrote", ""), ingest.InQuarantine},
+	} {
+		if r := accept(t, d, c.it)[0]; r.Status != c.want || c.want == ingest.InQuarantine && r.Code != schemas.QConflict {
+			t.Errorf("%d: %+v", i, r)
+		}
+	}
+}
+
+// TestOpenCasesIsNoContent: importing a file again with --open-cases, or
+// without, is a duplicate, for revisions too; further down the name is content.
+func TestOpenCasesIsNoContent(t *testing.T) {
+	f := newStore()
+	d := f.door(nil)
+	changed := func(data string) ingest.Item {
+		it := order("C", data)
+		it.Type = schemas.OrderChanged
+		return it
+	}
+	for i, c := range []struct {
+		it   ingest.Item
+		want ingest.Status
+	}{
+		{order("A", `{"order_ref":"A",`+total+`}`), ingest.Accepted},
+		{order("A", `{"open_cases":true,"order_ref":"A",`+total+`}`), ingest.Duplicate},
+		{order("B", `{"open_cases":true,"order_ref":"B",`+total+`}`), ingest.Accepted},
+		{order("B", `{"order_ref":"B",`+total+`}`), ingest.Duplicate},
+		{order("B", `{"order_ref":"B","x":{"open_cases":true},`+total+`}`), ingest.InQuarantine},
+		{changed(`{"order_ref":"C"}`), ingest.Accepted},
+		{changed(`{"order_ref":"C","open_cases":true}`), ingest.Duplicate},
+	} {
+		if r := accept(t, d, c.it)[0]; r.Status != c.want {
+			t.Errorf("%d: %+v", i, r)
+		}
+	}
+	if !strings.Contains(string(f.logged[1].Data), `"open_cases":true`) {
+		t.Error("the choice itself is lost:", string(f.logged[1].Data))
+	}
+}

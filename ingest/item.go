@@ -22,10 +22,14 @@ type Item struct {
 	OccurredAt time.Time         // zero: data.occurred_at, else now
 	ThreadID   string            // "" = none
 	Data       json.RawMessage   // as sent; the content hash is taken over it
-	Raw        []byte            // the bytes to keep; nil = none kept (a posted event keeps its envelope)
-	RawSHA256  string            // set instead of Raw when a collector stored the blob itself
-	Replay     string            // how Raw is read again from quarantine, see schemas.Quarantined
-	Locator    string            // where it stood: file:line, UID, index
+	// ContentHash stands for the hash over Data where the collector knows better
+	// when two deliveries are the same: a mail's id holds the hash of its body
+	// already, and its data changes with how we trim it. "" = over Data.
+	ContentHash string
+	Raw         []byte // the bytes to keep; nil = none kept (a posted event keeps its envelope)
+	RawSHA256   string // set instead of Raw when a collector stored the blob itself
+	Replay      string // how Raw is read again from quarantine, see schemas.Quarantined
+	Locator     string // where it stood: file:line, UID, index
 	// Broken, if set, says why the collector itself could not read the item: it
 	// goes to quarantine with this code and reason.
 	Broken *Broken

@@ -23,7 +23,7 @@ const maxFuture = 48 * time.Hour
 // prepared is an item between reading and publishing.
 type prepared struct {
 	event    schemas.Event // without CustomerID, RawSHA256 and Data
-	hash     string        // of the data as sent
+	hash     string        // of the data as sent, or the item's own
 	data     node          // rewritten, but for the customer
 	customer schemas.CustomerRef
 	broken   *Broken
@@ -115,7 +115,10 @@ func (p *prepared) read(it *Item) *Broken {
 	if err != nil {
 		return unreadable("data", err)
 	}
-	p.data, p.hash = n, contentHash(n)
+	p.data, p.hash = n, it.ContentHash
+	if p.hash == "" {
+		p.hash = contentHash(n)
+	}
 	r := rules[schemas.JSONSchemaOf(it.Type)]
 	if v := r.check(&p.data); v != nil {
 		return &Broken{schemas.QInvalid, v.text("data")}

@@ -214,3 +214,26 @@ func FuzzReadCloudEvent(f *testing.F) {
 		}
 	})
 }
+
+// TestReplayOfWhatWasNotKept: a collector that kept no bytes of a broken item
+// (a mail over the limit) gets no envelope of the door's, and replaying it says
+// why that cannot be done.
+func TestReplayOfWhatWasNotKept(t *testing.T) {
+	f := newStore()
+	d := f.door(nil)
+	it := order("A", `{"value_text":"header only"}`)
+	it.Raw, it.Replay = nil, "mail"
+	it.Broken = &ingest.Broken{Code: schemas.QTooLarge, Reason: "a mail of 30 MB; answer it in your mail program"}
+	bad := accept(t, d, it)[0]
+	q, err := f.Quarantine().Get(t.Context(), bad.QuarantineID)
+	if err != nil || q.RawSHA256 != "" || q.Replay != "mail" || q.Code != schemas.QTooLarge || f.calls["blobs"] != 0 {
+		t.Fatalf("%+v %v, %d calls for blobs", q, err, f.calls["blobs"])
+	}
+	_, err = d.ReplayQuarantined(t.Context(), q.ID)
+	if !errors.Is(err, ingest.ErrNoReplay) || !strings.Contains(err.Error(), "bytes were not kept") {
+		t.Error(err)
+	}
+	if q, err = f.Quarantine().Get(t.Context(), q.ID); err != nil || q.State != schemas.QuarantineOpen {
+		t.Errorf("%+v %v", q, err)
+	}
+}

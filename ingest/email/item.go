@@ -102,6 +102,7 @@ func (d Decoder) decode(source string, raw []byte, sent bool, mailbox string, re
 	m, err = Parse(raw)
 	it.OccurredAt = occurredAt(m.Date, received)
 	it.NativeID = nativeID(m)
+	it.ContentHash = contentHash(it.NativeID)
 	it.ThreadID = threadOf(m)
 	var broken *ingest.Broken
 	if errors.As(err, &broken) {
@@ -238,6 +239,15 @@ func nativeID(m Mail) string {
 		return m.MessageID + ":" + m.BodySHA256
 	}
 	sum := sha256.Sum256([]byte(strings.Join([]string{m.From.Email, m.Subject, m.Header.Get("Date"), m.BodySHA256}, "\x00")))
+	return hex.EncodeToString(sum[:])
+}
+
+// contentHash stands for the content of a mail: its id holds the hash of the
+// body already. Data is no measure of it, since it changes with how we trim
+// and with which addresses are ours; a mailbox read again from its start would
+// then bring every old mail as a conflict.
+func contentHash(nativeID string) string {
+	sum := sha256.Sum256([]byte("mail\x00" + nativeID))
 	return hex.EncodeToString(sum[:])
 }
 

@@ -60,6 +60,24 @@ func TestNativeID(t *testing.T) {
 	}
 }
 
+// TestContentHashOutlivesOurChoices: the same mail has the same content hash
+// whichever addresses are ours and whatever we trim; another body has another.
+func TestContentHashOutlivesOurChoices(t *testing.T) {
+	mail := []byte("Message-ID: <a@b>\r\nFrom: x@y.z\r\nReply-To: form@c.example\r\n\r\nhello\r\n")
+	a := Decoder{}.Item("care", mail, "INBOX", received)
+	b := Decoder{Own: []string{"x@y.z"}}.Item("care", mail, "Archive", received)
+	if string(a.Data) == string(b.Data) {
+		t.Fatal("the data does not depend on our addresses; the test tests nothing")
+	}
+	if a.ContentHash != b.ContentHash || len(a.ContentHash) != 64 {
+		t.Errorf("%q and %q", a.ContentHash, b.ContentHash)
+	}
+	other := Decoder{}.Item("care", []byte("Message-ID: <a@b>\r\nFrom: x@y.z\r\n\r\nother\r\n"), "INBOX", received)
+	if other.ContentHash == a.ContentHash {
+		t.Error("another body has the same content hash")
+	}
+}
+
 func TestOccurredAt(t *testing.T) {
 	before := received.Add(-time.Hour)
 	for _, tc := range []struct{ date, received, want time.Time }{

@@ -129,7 +129,7 @@ func (a *App) wireSignals() error {
 	a.Model = model
 	a.Scorer = signals.NewWorker(signals.WorkerConfig{
 		Consumer: a.DB.Consumer("score"), Alerts: a.DB, History: a.DB, Context: a.DB, Quarantine: a.DB.Quarantine(),
-		Model: a.Model, Business: a.Business, Keep: a.keep,
+		Model: a.Model, Business: a.Business, Keep: a.keep, OpenCasesFor: time.Duration(a.Config.Alerting.OpenCasesFor),
 		Now: a.Now, Log: a.Log,
 	})
 	return nil

@@ -1,5 +1,6 @@
 // Command redalert-train makes the weights of the text model and its model card
-// from the corpus in this repository and public sets.
+// from the corpus in this repository (messages, and patterns that messages are
+// drawn from) and public sets.
 //
 //	go run ./cmd/redalert-train -data DIR    # DIR holds text/*.jsonl.gz
 //
@@ -15,7 +16,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"redalert/internal/train"
 	"redalert/signals/text"
@@ -52,7 +52,7 @@ func main() {
 	data := flag.String("data", os.Getenv("REDALERT_TESTDATA"), "folder that holds text/*.jsonl.gz")
 	out := flag.String("out", "signals/text/weights.bin", "where the weights go")
 	card := flag.String("card", "docs/model-card.md", "where the model card goes")
-	version := flag.String("version", "text-1", "name of the model")
+	version := flag.String("version", "text-2", "name of the model")
 	flag.Parse()
 	if err := run(*data, *out, *card, *version); err != nil {
 		fmt.Fprintln(os.Stderr, "redalert-train:", err)
@@ -93,7 +93,11 @@ func load(data string) ([]set, error) {
 	if err != nil {
 		return nil, err
 	}
-	sets := []set{own}
+	drawn, err := patterns("signals/text/corpus")
+	if err != nil {
+		return nil, err
+	}
+	sets := []set{own, drawn}
 	for _, s := range public {
 		if err := s.read(filepath.Join(data, "text", s.name+".jsonl.gz")); err != nil {
 			return nil, err
@@ -129,8 +133,44 @@ func ownCorpus(dir string) (set, error) {
 		if err != nil {
 			return s, err
 		}
-		for i, line := range strings.Split(strings.TrimSpace(string(b)), "\n") {
+		for i, line := range train.Lines(string(b)) {
 			s.add(line, part.red, i%4 == 3)
+		}
+	}
+	return s, nil
+}
+
+// drawn is how many messages are drawn of each pattern.
+const drawn = 16
+
+// patterns draws messages from the patterns of the corpus. Every fifth pattern
+// is held back as a whole: what is measured was not trained on in other words.
+func patterns(dir string) (set, error) {
+	s := set{name: "patterns", source: "messages drawn from patterns written for Redalert, signals/text/corpus", licence: "Apache-2.0", count: 5}
+	b, err := os.ReadFile(filepath.Join(dir, "lists.txt"))
+	if err != nil {
+		return s, err
+	}
+	lists, err := train.ReadLists(string(b))
+	if err != nil {
+		return s, err
+	}
+	for _, part := range []struct {
+		file string
+		red  bool
+	}{{"red.templates", true}, {"quiet.templates", false}} {
+		b, err := os.ReadFile(filepath.Join(dir, part.file))
+		if err != nil {
+			return s, err
+		}
+		for i, pattern := range train.Lines(string(b)) {
+			msgs, err := lists.Draw(pattern, drawn, uint64(i))
+			if err != nil {
+				return s, fmt.Errorf("%s: %w", part.file, err)
+			}
+			for _, msg := range msgs {
+				s.add(msg, part.red, i%5 == 4)
+			}
 		}
 	}
 	return s, nil

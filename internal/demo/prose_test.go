@@ -28,25 +28,31 @@ func verdictOf(t *testing.T, msg string) schemas.Verdict {
 func TestTheDemoIsScoredAsItReads(t *testing.T) {
 	s := Write(Seed, now)
 	c := &s.customers[3]
-	for _, texts := range [][]string{happySurvey, neutralMail, goodReview} {
+	for i, texts := range [][]string{neutralMail, happySurvey, goodReview} { // a survey or review may be for review
 		for _, msg := range texts {
-			if v := verdictOf(t, s.fill(msg, c, "RH-20001")); v.Level == schemas.LevelRed {
+			v := verdictOf(t, s.fill(msg, c, "RH-20001"))
+			if v.Red || i == 0 && v.Level != schemas.LevelNone {
 				t.Errorf("%s at %.2f: %s %v", v.Level, v.Probability, msg, v.Reasons)
 			}
 		}
 	}
-	heard, all := 0, 0
+	heard, red, all := 0, 0, 0
 	for _, texts := range [][]string{unhappySurvey, noShow, priceRise, leakingValve, complaintMail, badReview} {
 		for _, msg := range texts {
 			all++
-			if v := verdictOf(t, s.fill(msg, c, "RH-20001")); v.Level != schemas.LevelNone {
+			v := verdictOf(t, s.fill(msg, c, "RH-20001"))
+			if v.Red {
+				red++
+			}
+			if v.Level != schemas.LevelNone {
 				heard++
 			} else {
 				t.Logf("not heard, %.2f: %s", v.Probability, msg)
 			}
 		}
 	}
-	if heard*4 < all*3 { // a floor for the first model, not a goal
-		t.Errorf("only %d of %d complaints are heard", heard, all)
+	t.Logf("%d complaints: %d heard, %d of them red", all, heard, red)
+	if heard*5 < all*4 || red*2 < all { // a floor for the first model, not a goal
+		t.Errorf("of %d complaints only %d are heard and %d red", all, heard, red)
 	}
 }

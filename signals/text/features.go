@@ -33,10 +33,10 @@ func mix(h uint64) uint32 {
 	return uint32(h >> (64 - featureBits))
 }
 
-// features appends the features of the tokens in sc: words and pairs of words,
-// those under a negation apart from those that are not, and the character
-// 3- to 5-grams of each word, which hold against typing errors and endings.
-// each is told the token a feature belongs to.
+// features tells the features of the tokens in sc: words, pairs of words and
+// the character 3- to 5-grams of each word, which hold against typing errors and
+// endings; all of them under a negation apart from those that are not ("not
+// bad"). each is told the token a feature belongs to.
 func features(s string, sc *scratch, each func(token int, f uint32)) {
 	toks := sc.toks
 	if len(toks) > maxModelTokens {
@@ -44,9 +44,10 @@ func features(s string, sc *scratch, each func(token int, f uint32)) {
 	}
 	var before uint64
 	for i, t := range toks {
-		h := t.Hash
+		h, chars := t.Hash, saltChars
 		if sc.scope[i]&scopeNegated != 0 {
 			h ^= saltNegated
+			chars ^= saltNegated
 		}
 		each(i, mix(h^saltWord))
 		if t.Flags&FlagSentence != 0 {
@@ -54,7 +55,7 @@ func features(s string, sc *scratch, each func(token int, f uint32)) {
 		}
 		each(i, mix((before*31+h)^saltPair))
 		before = h
-		charGrams(s[t.Start:t.End], func(g uint64) { each(i, mix(g^saltChars)) })
+		charGrams(s[t.Start:t.End], func(g uint64) { each(i, mix(g^chars)) })
 	}
 }
 

@@ -31,6 +31,13 @@ func TestModelKnowsLoudFromQuiet(t *testing.T) {
 		{"Thank you, everything arrived in one piece.", false},
 		{"What time do you open on Saturday?", false},
 		{"Lovely people and a great stay.", false},
+		{"Not bad at all, will come again.", false},
+		{"Never had a problem with them.", false},
+		{"Could we move the cleaning to the afternoon?", false},
+		{"Please send me the invoice again.", false},
+		{"I need help creating a new user account", false},
+		{"Could you please let me know when someone will finally come? I have called three times.", true},
+		{"This is the third time I ask for the invoice to be corrected.", true},
 	} {
 		p := m.Predict(tc.text, Hints{})
 		if (p.Probability >= schemas.ReviewThreshold) != tc.loud {

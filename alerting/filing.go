@@ -189,23 +189,22 @@ func (e *edit) recordEvent(ev *schemas.CaseEvent, event schemas.Event, st story)
 }
 
 // gotThereFirst (G6): staff reported a mistake before the customer said
-// anything, by the times of the events, in whichever order they arrived.
+// anything, by the times of the events, in whichever order they arrived. Of
+// equal times (many senders know whole seconds only) the one filed first wins.
 func gotThereFirst(history []schemas.CaseEvent) bool {
-	var reported, complained time.Time
+	var first time.Time
+	ours := false
 	for _, ev := range history {
 		t := schemas.EventType(detailString(ev, "event_type"))
 		at, err := schemas.ParseTime(detailString(ev, "occurred_at"))
 		if err != nil || at.IsZero() || detailString(ev, "severity") == "" {
 			continue
 		}
-		switch {
-		case t == schemas.MistakeReported && (reported.IsZero() || at.Before(reported)):
-			reported = at
-		case t.IsFeedback() && (complained.IsZero() || at.Before(complained)):
-			complained = at
+		if (t == schemas.MistakeReported || t.IsFeedback()) && (first.IsZero() || at.Before(first)) {
+			first, ours = at, t == schemas.MistakeReported
 		}
 	}
-	return !reported.IsZero() && (complained.IsZero() || reported.Before(complained))
+	return ours
 }
 
 // begun is when the story of the present episode began: with its first event,

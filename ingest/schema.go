@@ -155,7 +155,11 @@ type violation struct {
 
 // text says where, what and what to do. root is what the path starts from.
 func (v *violation) text(root string) string {
-	s := strings.TrimPrefix(root+v.path, ".") + " " + v.problem
+	s := strings.TrimPrefix(root+v.path, ".")
+	if s == "" {
+		return "an event " + v.problem + "; expected: a JSON object with specversion, id, source, type and data"
+	}
+	s += " " + v.problem
 	if v.want != "" {
 		s += "; expected: " + v.want
 	}

@@ -260,7 +260,9 @@ func TestContractCaseCommands(t *testing.T) {
 	if code, other = s.act(t, c, "merge", map[string]any{"into": str(other, "id")}); code != 200 || len(list(other, "event_ids")) != 2 {
 		t.Fatalf("merged: %d %v", code, other)
 	}
-	other = s.done(t, other, "split", map[string]any{"event_ids": list(other, "event_ids")[1:]})
+	if code, body = s.act(t, other, "split", map[string]any{"event_ids": list(other, "event_ids")[1:]}); code != 200 {
+		t.Fatalf("split: %d %v", code, body)
+	}
 	rows, last := map[string]int{}, map[string]float64{}
 	for _, e := range export(t, s.data, "case-events") {
 		if id := str(e, "event_id"); id != "" {

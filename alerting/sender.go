@@ -49,7 +49,7 @@ type SenderConfig struct {
 	Now       func() time.Time
 	Log       *slog.Logger
 	Lease     time.Duration // how long one batch may take; 0 = 5 minutes
-	Every     time.Duration // pause of Run while the outbox is empty; 0 = 5 seconds
+	Every     time.Duration // pause of Run while the outbox is empty; 0 = 1 second, so that critical mail leaves at once
 	Batch     int           // 0 = 20
 	// Wait pauses; nil = a timer.
 	Wait func(ctx context.Context, d time.Duration) error
@@ -67,7 +67,7 @@ func NewSender(cfg SenderConfig) *Sender {
 		cfg.Lease = 5 * time.Minute
 	}
 	if cfg.Every <= 0 {
-		cfg.Every = 5 * time.Second
+		cfg.Every = time.Second
 	}
 	if cfg.Batch <= 0 {
 		cfg.Batch = 20

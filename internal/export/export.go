@@ -91,7 +91,7 @@ type Source struct {
 func (s Source) Page(ctx context.Context, kind Kind, q schemas.ListQuery) (schemas.Page[any], error) {
 	switch kind {
 	case Events:
-		return shaped(ctx, q, s.History.Events, func(e schemas.Event) any { return e })
+		return s.events(ctx, q)
 	case Verdicts:
 		return shaped(ctx, q, s.History.Verdicts, func(v schemas.Verdict) any { return Verdict(v) })
 	case Alerts:

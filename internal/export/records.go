@@ -27,6 +27,29 @@ func notNil[T any](s []T) []T {
 	return s
 }
 
+// events lists events under the canonical id of their customer, as cases,
+// customers and orders are listed; the stored event keeps its own.
+func (s Source) events(ctx context.Context, q schemas.ListQuery) (schemas.Page[any], error) {
+	p, err := s.History.Events(ctx, q)
+	out := schemas.Page[any]{Items: make([]any, 0, len(p.Items)), Next: p.Next}
+	if err != nil {
+		return out, err
+	}
+	known := map[string]string{"": ""}
+	for _, e := range p.Items {
+		id, ok := known[e.CustomerID]
+		if !ok {
+			if id, err = s.Identities.Canonical(ctx, e.CustomerID); err != nil {
+				return out, err
+			}
+			known[e.CustomerID] = id
+		}
+		e.CustomerID = id
+		out.Items = append(out.Items, e)
+	}
+	return out, nil
+}
+
 // cases lists cases under the canonical id of their customer.
 func (s Source) cases(ctx context.Context, q schemas.ListQuery) (schemas.Page[any], error) {
 	p, err := s.Lists.List(ctx, q)

@@ -225,3 +225,49 @@ func TestContractPasswordLink(t *testing.T) {
 	}
 	newPerson(s.url).signIn(t, "late@shop.example", "a long enough pass phrase")
 }
+
+// TestContractAliases: known by e-mail first and by number later is one
+// customer, one case, one id wherever it is read.
+func TestContractAliases(t *testing.T) {
+	t.Parallel()
+	s := openShop(t)
+	low := func(customer map[string]any) map[string]any { d := field("nps", 1); d["customer"] = customer; return d }
+	first := s.caseOf(t, s.accepted(t, "feedback.survey.answered", low(map[string]any{"email": "Eva@mail.example"})).EventID)
+	second := s.caseOf(t, s.accepted(t, "feedback.survey.answered", low(map[string]any{"ref": "C7", "email": "eva@mail.example"})).EventID)
+	third := s.caseOf(t, s.accepted(t, "order.cancelled", map[string]any{"order_ref": "A", "customer": map[string]any{"ref": "C7"}}).EventID)
+	if str(first, "id") != str(second, "id") || str(second, "id") != str(third, "id") {
+		t.Errorf("three cases of one person: %s %s %s", str(first, "id"), str(second, "id"), str(third, "id"))
+	}
+	id := str(s.caseNow(t, first), "customer_id")
+	for _, e := range append(export(t, s.data, "events"), s.items(t, "/v1/events")...) {
+		if str(e, "customerid") != id {
+			t.Errorf("an event is of %s, the case of %s", str(e, "customerid"), id)
+		}
+	}
+	if all := s.items(t, "/v1/customers"); len(all) != 1 || str(all[0], "id") != id {
+		t.Errorf("customers %v", all)
+	}
+	if o := export(t, s.data, "orders"); len(o) != 1 || str(o[0], "customer_id") != id || str(o[0], "state") != "cancelled" {
+		t.Errorf("orders %v", o)
+	}
+}
+
+// TestContractSinceUntil: since is inclusive, until exclusive, on collected_at.
+func TestContractSinceUntil(t *testing.T) {
+	t.Parallel()
+	s := openShop(t)
+	d := nps("C1", 9)
+	d["occurred_at"] = "2020-01-02T10:00:00Z"
+	s.accepted(t, "feedback.survey.answered", d)
+	eventually(t, 10*time.Second, "the event", func() bool { return len(s.items(t, "/v1/events")) == 1 })
+	at := str(s.items(t, "/v1/events")[0], "collectedat")
+	for args, want := range map[string]int{"--since " + at: 1, "--until " + at: 0, "--until 2021-01-01T00:00:00Z": 0, "--since 2021-01-01T00:00:00Z --until 2999-01-01T00:00:00Z": 1} {
+		if n := len(export(t, s.data, "events", strings.Fields(args)...)); n != want {
+			t.Errorf("export events %s: %d, want %d", args, n, want)
+		}
+		q := strings.NewReplacer(" --until ", "&until=", "--since ", "since=", "--until ", "until=").Replace(args)
+		if n := len(s.items(t, "/v1/events?"+q)); n != want {
+			t.Errorf("GET /v1/events?%s: %d, want %d", q, n, want)
+		}
+	}
+}

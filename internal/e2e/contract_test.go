@@ -27,12 +27,12 @@ import (
 // shop is a running server with its tokens, for tests of the HTTP contract.
 type shop struct {
 	*server
-	data, config          string
-	ingest, read, triage  string
-	mails                 *sink
-	secret                []byte
-	mu                    sync.Mutex
-	nextEvent, nextClient int
+	data, config         string
+	ingest, read, triage string
+	mails                *sink
+	secret               []byte
+	mu                   sync.Mutex
+	nextEvent            int
 }
 
 // setUp makes a data folder with a token of every scope, a manager, and a
@@ -150,22 +150,6 @@ func (s *shop) items(t testing.TB, path string) []map[string]any {
 	}
 	s.getJSON(s.read, path, &page)
 	return page.Items
-}
-
-// find waits for the record whose key has a value.
-func (s *shop) find(t testing.TB, path, key, value string) map[string]any {
-	t.Helper()
-	var found map[string]any
-	eventually(t, 10*time.Second, path+" with "+key+" "+value, func() bool {
-		for _, r := range s.items(t, path+"?limit=1000") {
-			if str(r, key) == value {
-				found = r
-				return true
-			}
-		}
-		return false
-	})
-	return found
 }
 
 // caseOf waits for the case that holds an event.

@@ -284,4 +284,7 @@ func (c *crash) settle() {
 	})
 	s.stop()
 	must(c.t, c.args("run", "--drain")...)
+	// A mail that was on its way at the last kill is taken again when its lease
+	// of five minutes has run out.
+	must(c.t, c.args("tick", "--at", time.Now().Add(10*time.Minute).UTC().Format(time.RFC3339))...)
 }

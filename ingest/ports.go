@@ -43,7 +43,7 @@ type Receipt struct {
 // Reservation answers one receipt.
 type Reservation struct {
 	Outcome   ReceiptOutcome
-	Published bool          // for duplicates
+	Published bool          // for duplicates, and for what an Intake took in
 	Stored    schemas.Event // for duplicates not yet published: publish this, not yours
 }
 
@@ -57,6 +57,16 @@ type Receipts interface {
 	// Pending lists events reserved but never marked, oldest first: what a
 	// crash left behind. They are published again at start.
 	Pending(ctx context.Context, limit int) ([]schemas.Event, error)
+}
+
+// Intake is Blobs, Receipts and Publisher in one, of a store that keeps all in
+// one database. TakeIn does what Blobs.Put of raws, Reserve, Publish (of what is
+// new, and of what an earlier attempt left pending, as stored then) and
+// MarkPublished do, in one transaction: when it returns nil all of it is
+// durable, on an error none. The answers are those of Reserve, with Published
+// true for all but conflicts. Either list may be empty.
+type Intake interface {
+	TakeIn(ctx context.Context, raws [][]byte, receipts []Receipt) ([]Reservation, error)
 }
 
 // Cursors remembers how far each source has been read. A cursor is the

@@ -15,45 +15,67 @@ func (d *DB) Blobs() ingest.Blobs { return blobs{d} }
 
 type blobs struct{ d *DB }
 
+// largeBlob is from where on bytes are inserted one by one: a statement holds a
+// copy of all it inserts.
+const largeBlob = 64 << 10
+
 // Put stores what is not there yet; bytes known already cost a read only.
 func (b blobs) Put(ctx context.Context, raws [][]byte) ([]string, error) {
-	sums := make([]string, len(raws))
+	sums, fresh, err := b.d.newBlobs(ctx, raws)
+	if err != nil {
+		return nil, unavailable("look for blobs", err)
+	}
+	if len(fresh) == 0 {
+		return sums, nil
+	}
+	return sums, unavailable("store blobs", b.d.Write(ctx, func(tx *Tx) error { return storeBlobs(tx, fresh) }))
+}
+
+// newBlobs answers the hash of each, and the rows of those not there yet.
+func (d *DB) newBlobs(ctx context.Context, raws [][]byte) (sums []string, fresh [][]any, err error) {
+	if len(raws) == 0 {
+		return nil, nil, nil
+	}
+	sums = make([]string, len(raws))
 	for i, raw := range raws {
 		sum := sha256.Sum256(raw)
 		sums[i] = hex.EncodeToString(sum[:])
 	}
-	have := map[string]bool{}
-	rows, err := b.d.read.QueryContext(ctx, "SELECT sha256 FROM blobs WHERE sha256 IN (SELECT value FROM json_each(?))", idList(sums))
+	have := make(map[string]bool, len(raws))
+	rows, err := d.query(ctx, "SELECT sha256 FROM blobs WHERE sha256 IN (SELECT value FROM json_each(?))", idList(sums))
 	if err := each(rows, err, func(r *sql.Rows) error {
 		var sum string
 		err := r.Scan(&sum)
 		have[sum] = true
 		return err
 	}); err != nil {
-		return nil, unavailable("look for blobs", err)
+		return nil, nil, err
 	}
-	var fresh []int
 	for i, sum := range sums {
-		if !have[sum] {
-			have[sum] = true
-			fresh = append(fresh, i)
+		if have[sum] {
+			continue
+		}
+		have[sum] = true
+		raw := raws[i]
+		if raw == nil {
+			raw = []byte{} // NULL otherwise
+		}
+		fresh = append(fresh, []any{sum, raw})
+	}
+	return sums, fresh, nil
+}
+
+func storeBlobs(tx *Tx, rows [][]any) error {
+	const head, tail = "INSERT INTO blobs (sha256, bytes)", "ON CONFLICT DO NOTHING"
+	var small [][]any
+	for _, row := range rows {
+		if len(row[1].([]byte)) <= largeBlob {
+			small = append(small, row)
+		} else if err := insertRows(tx, head, tail, [][]any{row}); err != nil {
+			return err
 		}
 	}
-	if len(fresh) == 0 {
-		return sums, nil
-	}
-	return sums, unavailable("store blobs", b.d.Write(ctx, func(tx *Tx) error {
-		for _, i := range fresh {
-			raw := raws[i]
-			if raw == nil {
-				raw = []byte{}
-			}
-			if _, err := tx.Exec("INSERT INTO blobs (sha256, bytes) VALUES (?, ?) ON CONFLICT DO NOTHING", sums[i], raw); err != nil {
-				return err
-			}
-		}
-		return nil
-	}))
+	return insertRows(tx, head, tail, small)
 }
 
 func (b blobs) Get(ctx context.Context, sum string) (raw []byte, err error) {

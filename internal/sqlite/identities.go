@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -14,24 +15,28 @@ import (
 var _ ingest.Identities = (*DB)(nil)
 
 // Resolve answers the customer of each sighting; see ingest.Identities and
-// ingest.Identify. Sightings that teach nothing new cost reads only.
+// ingest.Identify. Sightings that teach nothing new cost one read together.
 func (d *DB) Resolve(ctx context.Context, sightings []schemas.Sighting) ([]string, error) {
-	ids := make([]string, len(sightings))
-	known, err := d.alreadyKnown(ctx, sightings, ids)
+	ids, err := d.alreadyKnown(ctx, sightings)
 	if err != nil {
 		return nil, unavailable("resolve customers", err)
 	}
-	if known {
+	var learning []int
+	for i, s := range sightings {
+		if ids[i] == "" && len(ingest.CustomerKeys(s.Customer)) > 0 {
+			learning = append(learning, i)
+		}
+	}
+	if len(learning) == 0 {
 		return ids, nil
 	}
+	merged := map[string]string{}
 	err = d.Write(ctx, func(tx *Tx) error {
-		for i, s := range sightings {
+		for _, i := range learning {
+			s := sightings[i]
 			var err error
-			if ids[i], err = ingest.Identify(identityTx{tx, s}, s.Customer); err != nil {
+			if ids[i], err = ingest.Identify(identityTx{tx, s, merged}, s.Customer); err != nil {
 				return err
-			}
-			if ids[i] == "" {
-				continue
 			}
 			if err := learn(tx, ids[i], s); err != nil {
 				return fmt.Errorf("customer %s: %w", ids[i], err)
@@ -42,37 +47,50 @@ func (d *DB) Resolve(ctx context.Context, sightings []schemas.Sighting) ([]strin
 	if err != nil {
 		return nil, unavailable("resolve customers", err)
 	}
+	for i, id := range ids { // what was known may have become an alias
+		for into, ok := merged[id]; ok; into, ok = merged[id] {
+			ids[i], id = into, into
+		}
+	}
 	return ids, nil
 }
 
-// alreadyKnown reports whether every sighting that identifies somebody has one
-// reference, known, and nothing to add; ids then holds the answers.
-func (d *DB) alreadyKnown(ctx context.Context, sightings []schemas.Sighting, ids []string) (bool, error) {
+// alreadyKnown answers the customers of those sightings that have one
+// reference, known, and nothing to add; "" for all others.
+func (d *DB) alreadyKnown(ctx context.Context, sightings []schemas.Sighting) ([]string, error) {
+	ids := make([]string, len(sightings))
+	var asked [][4]any
 	for i, s := range sightings {
 		keys := ingest.CustomerKeys(s.Customer)
-		if len(keys) == 0 {
-			continue
-		}
-		if len(keys) > 1 || strings.TrimSpace(s.Customer.Name) != "" || s.Location != "" || i > 8 {
-			return false, nil
-		}
-		err := d.read.QueryRowContext(ctx, `SELECT k.customer_id FROM customer_keys k JOIN customers c ON c.id = k.customer_id
-			WHERE k.kind = ? AND k.value = ? AND c.seen_at <= ? AND (? <> 'email' OR c.email <> '') AND (? <> 'phone' OR c.phone <> '')`,
-			keys[0].Kind, keys[0].Value, ms(s.At), keys[0].Kind, keys[0].Kind).Scan(&ids[i])
-		if errors.Is(err, sql.ErrNoRows) {
-			return false, nil
-		}
-		if err != nil {
-			return false, err
+		if len(keys) == 1 && strings.TrimSpace(s.Customer.Name) == "" && s.Location == "" {
+			asked = append(asked, [4]any{i, keys[0].Kind, keys[0].Value, ms(s.At)})
 		}
 	}
-	return true, nil
+	if len(asked) == 0 {
+		return ids, nil
+	}
+	list, err := json.Marshal(asked)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := d.query(ctx, `SELECT j.value ->> 0, c.id FROM json_each(?) j
+		CROSS JOIN customer_keys k ON k.kind = j.value ->> 1 AND k.value = j.value ->> 2
+		CROSS JOIN customers c ON c.id = k.customer_id
+		WHERE c.seen_at <= j.value ->> 3 AND (k.kind <> 'email' OR c.email <> '') AND (k.kind <> 'phone' OR c.phone <> '')`, string(list))
+	return ids, each(rows, err, func(r *sql.Rows) error {
+		var at int
+		var id string
+		err := r.Scan(&at, &id)
+		ids[at] = id
+		return err
+	})
 }
 
 // identityTx is the ingest.IdentityStore of one sighting within a transaction.
 type identityTx struct {
-	tx *Tx
-	s  schemas.Sighting
+	tx     *Tx
+	s      schemas.Sighting
+	merged map[string]string // from → into, filled by Merge
 }
 
 func (x identityTx) Owner(k ingest.CustomerKey) (id string, err error) {
@@ -138,6 +156,7 @@ func (x identityTx) Merge(from, into string) error {
 	if _, err := x.tx.Exec("DELETE FROM customers WHERE id = ?", from); err != nil {
 		return err
 	}
+	x.merged[from] = into
 	return reindex(x.tx, into)
 }
 

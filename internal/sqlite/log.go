@@ -55,10 +55,16 @@ func publish(tx *Tx, events []schemas.Event) error {
 		return err
 	}
 	rows := make([][]any, len(events))
-	for i, e := range events {
-		rows[i] = []any{e.ID, e.PartitionKey(), ms(e.CollectedAt), ids[i]}
+	for i := range events {
+		rows[i] = logRow(&events[i], ids[i])
 	}
-	return insertRows(tx, "INSERT INTO feedback_log (event_id, key, at, payload)", "", rows)
+	return insertRows(tx, insertFeedback, "", rows)
+}
+
+const insertFeedback = "INSERT INTO feedback_log (event_id, key, at, payload)"
+
+func logRow(e *schemas.Event, payload int64) []any {
+	return []any{e.ID, e.PartitionKey(), ms(e.CollectedAt), payload}
 }
 
 // payloadIDs answers where each event's JSON is stored, in order. What no
@@ -149,16 +155,46 @@ func (d *DB) PublishAlerts(ctx context.Context, notices []schemas.Notice) error 
 
 // Consumer reads the log of events as the named group, from the start at
 // first. A batch that was not committed comes again with the next Fetch, so
-// one group is for one reader at a time.
-func (d *DB) Consumer(group string) signals.Consumer { return &consumer{d, group} }
+// one group is for one reader at a time, and one Consumer for one goroutine.
+func (d *DB) Consumer(group string) signals.Consumer { return &consumer{d: d, group: group} }
 
 type consumer struct {
 	d     *DB
 	group string
+
+	small bool      // the last batch was less than was asked for
+	at    time.Time // when it was fetched
+}
+
+// gatherFor is how long after a small batch the next may be fetched: events
+// that trickle in many a second are worked off together, whose commits would
+// otherwise compete with those of the doors. One event after a pause is
+// fetched at once.
+const gatherFor = 100 * time.Millisecond
+
+func (c *consumer) gather(ctx context.Context) error {
+	left := gatherFor - time.Since(c.at)
+	if !c.small || left <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(left)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-c.d.quit:
+		return unavailable("read the log", ErrClosed)
+	}
 }
 
 func (c *consumer) Fetch(ctx context.Context, max int) (signals.Batch, error) {
 	var b signals.Batch
+	if err := c.gather(ctx); err != nil {
+		return b, err
+	}
+	defer func() { c.small, c.at = len(b.Events) < max, time.Now() }()
 	last, err := c.d.fetch(ctx, max, topicFeedback, c.group, func(value []byte) error {
 		var e schemas.Event
 		if err := e.UnmarshalJSON(value); err != nil {
@@ -219,7 +255,7 @@ func (d *DB) fetch(ctx context.Context, max int, topic, group string, take func(
 	for {
 		woken := d.wake.Wait()
 		size := 0
-		rows, err := d.read.QueryContext(ctx, fetchQuery[topic], topic, group, max)
+		rows, err := d.query(ctx, fetchQuery[topic], topic, group, max)
 		err = each(rows, err, func(r *sql.Rows) error {
 			if size >= maxFetchBytes {
 				return nil

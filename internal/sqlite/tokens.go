@@ -40,7 +40,11 @@ func (s tokens) CreateToken(ctx context.Context, t auth.Token) error {
 
 // Token implements auth.Tokens.
 func (s tokens) Token(ctx context.Context, hash string) (auth.Token, error) {
-	t, err := scanToken(s.d.read.QueryRowContext(ctx, selectTokens+" WHERE hash = ?", hash).Scan)
+	byHash, err := s.d.statement(ctx, selectTokens+" WHERE hash = ?") // asked with every request
+	if err != nil {
+		return auth.Token{}, err
+	}
+	t, err := scanToken(byHash.QueryRowContext(ctx, hash).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return t, auth.ErrNotFound
 	}

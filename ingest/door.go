@@ -2,6 +2,8 @@ package ingest
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,6 +24,9 @@ type DoorConfig struct {
 	Blobs      Blobs
 	Identities Identities
 	Statuses   Statuses
+	// Intake, where the store offers it, is used instead of Blobs, Receipts and
+	// Publisher to take events in; Recover and replays use those still.
+	Intake Intake
 	// KindOf names the kind of a source for its status (webhook, imap …); nil
 	// or "" leaves it to the way the item is replayed.
 	KindOf func(source string) string
@@ -35,9 +40,11 @@ type DoorConfig struct {
 //
 // A Door is safe for concurrent use.
 type Door struct {
-	c     DoorConfig
-	log   *slog.Logger
-	rates exchange
+	c       DoorConfig
+	log     *slog.Logger
+	rates   exchange
+	queue   queue
+	reports reports
 
 	mu      sync.RWMutex
 	decoder map[string]Decoder
@@ -63,55 +70,76 @@ func unavailable(what string, err error) error {
 	return fmt.Errorf("%w: %s: %w", ErrUnavailable, what, err)
 }
 
-// work is one Accept call on its way.
-type work struct {
-	items   []Item
-	prep    []prepared
-	raws    []string // hex SHA-256 of each item's kept bytes
-	results []Result
-	now     time.Time
-}
-
 // Accept takes items in and answers each in order. When it returns without an
 // error every item is durable: published, known already, or in quarantine. On
 // an error, which wraps ErrUnavailable, nothing may be acknowledged to the
 // source; a retry is harmless, since every id is derived from the item.
 //
 // One bad item, also one the Door itself fails on, never keeps the others out.
-// The stores are called once per call: keep calls to about a thousand items.
+// Calls that come at the same time share their way through the stores, see
+// queue; keep each to about a thousand items. Accept does not return before it
+// has let go of the items.
 func (d *Door) Accept(ctx context.Context, items []Item) ([]Result, error) {
 	if len(items) == 0 {
 		return nil, nil
 	}
-	w := &work{items: items, prep: make([]prepared, len(items)), raws: make([]string, len(items)), results: make([]Result, len(items)), now: d.c.Now()}
+	w := newWork(ctx, items, d.c.Now())
 	for i := range items {
 		w.prep[i] = d.prepare(&items[i], w.now)
 	}
-	if err := d.keepRaw(ctx, w); err != nil {
-		return nil, err
-	}
-	if err := d.resolve(ctx, w); err != nil {
-		return nil, err
-	}
-	publish, err := d.reserve(ctx, w)
-	if err != nil {
-		return nil, err
-	}
-	if err := d.quarantine(ctx, w); err != nil {
-		return nil, err
-	}
-	if err := d.publish(ctx, publish, func() { d.report(ctx, w) }); err != nil {
+	if err := d.queue.pass(w, d.through, d.tellInTime); err != nil {
 		return nil, err
 	}
 	return w.results, nil
 }
 
-// keepRaw stores the raw bytes of every item. What the Door puts into
-// quarantine without bytes of its own keeps its data in an envelope, so that
-// it can be replayed; what a collector broke off keeps what the collector kept.
-func (d *Door) keepRaw(ctx context.Context, w *work) error {
-	var raws [][]byte
-	var at []int
+// take brings one batch through the stores. early reports that it failed
+// before anything was promised to anybody: its parts may be tried alone.
+func (d *Door) take(ctx context.Context, w *work) (early bool, err error) {
+	publish, err := d.store(ctx, w)
+	if err != nil {
+		return true, err
+	}
+	if err := d.quarantine(ctx, w); err != nil {
+		return false, err
+	}
+	if err := d.publish(ctx, publish); err != nil {
+		return false, err
+	}
+	d.note(w)
+	return false, nil
+}
+
+// store keeps the raw bytes, finds the customers and reserves the events, and
+// answers which remain to be published. An Intake does first and last at once.
+func (d *Door) store(ctx context.Context, w *work) ([]schemas.Event, error) {
+	raws, at := d.raw(w)
+	if d.c.Intake == nil {
+		if err := d.keep(ctx, w, raws, at); err != nil {
+			return nil, err
+		}
+		if err := d.resolve(ctx, w); err != nil {
+			return nil, err
+		}
+		return d.reserve(ctx, w, d.c.Receipts.Reserve)
+	}
+	for k, i := range at {
+		sum := sha256.Sum256(raws[k])
+		w.raws[i] = hex.EncodeToString(sum[:])
+	}
+	if err := d.resolve(ctx, w); err != nil {
+		return nil, err
+	}
+	return d.reserve(ctx, w, func(ctx context.Context, receipts []Receipt) ([]Reservation, error) {
+		return d.c.Intake.TakeIn(ctx, raws, receipts)
+	})
+}
+
+// raw collects the raw bytes of every item, and whose they are. What the Door
+// puts into quarantine without bytes of its own keeps its data in an envelope,
+// so that it can be replayed; what a collector broke off keeps what the
+// collector kept.
+func (d *Door) raw(w *work) (raws [][]byte, at []int) {
 	for i := range w.items {
 		it := &w.items[i]
 		raw := it.Raw
@@ -122,6 +150,11 @@ func (d *Door) keepRaw(ctx context.Context, w *work) error {
 			raws, at = append(raws, raw), append(at, i)
 		}
 	}
+	return raws, at
+}
+
+// keep stores raw bytes.
+func (d *Door) keep(ctx context.Context, w *work, raws [][]byte, at []int) error {
 	if len(raws) == 0 {
 		return nil
 	}
@@ -172,8 +205,9 @@ func (d *Door) resolve(ctx context.Context, w *work) error {
 }
 
 // reserve settles which events are new, and answers what must be published: the
-// new ones, and those an earlier attempt left pending.
-func (d *Door) reserve(ctx context.Context, w *work) ([]schemas.Event, error) {
+// new ones, and those an earlier attempt left pending. An Intake has published
+// them already.
+func (d *Door) reserve(ctx context.Context, w *work, ask func(context.Context, []Receipt) ([]Reservation, error)) ([]schemas.Event, error) {
 	var receipts []Receipt
 	var at []int
 	for i := range w.prep {
@@ -181,10 +215,10 @@ func (d *Door) reserve(ctx context.Context, w *work) ([]schemas.Event, error) {
 			receipts, at = append(receipts, Receipt{ContentHash: p.hash, Event: p.event}), append(at, i)
 		}
 	}
-	if len(receipts) == 0 {
+	if len(receipts) == 0 && d.c.Intake == nil {
 		return nil, nil
 	}
-	found, err := d.c.Receipts.Reserve(ctx, receipts)
+	found, err := ask(ctx, receipts)
 	if err == nil && len(found) != len(receipts) {
 		err = errAnswers
 	}
@@ -202,7 +236,8 @@ func (d *Door) reserve(ctx context.Context, w *work) ([]schemas.Event, error) {
 			continue
 		case r.Outcome == ReceiptNew:
 			w.results[i].Status = Accepted
-		case r.Published:
+		}
+		if r.Published {
 			continue
 		}
 		e := p.event
@@ -226,17 +261,8 @@ func (d *Door) quarantine(ctx context.Context, w *work) error {
 			late, lateAt = append(late, envelopeOf(&w.items[i])), append(lateAt, i)
 		}
 	}
-	if len(late) > 0 {
-		sums, err := d.c.Blobs.Put(ctx, late)
-		if err == nil && len(sums) != len(late) {
-			err = errAnswers
-		}
-		if err != nil {
-			return unavailable("raw bytes", err)
-		}
-		for k, i := range lateAt {
-			w.raws[i] = sums[k]
-		}
+	if err := d.keep(ctx, w, late, lateAt); err != nil {
+		return err
 	}
 	var rows []schemas.Quarantined
 	for i := range w.prep {
@@ -267,11 +293,9 @@ func (d *Door) row(it *Item, b *Broken, raw string, now time.Time) schemas.Quara
 	}
 }
 
-// publish makes events durable in the log and marks them. beside runs at the
-// same time as the marking.
-func (d *Door) publish(ctx context.Context, events []schemas.Event, beside func()) error {
+// publish makes events durable in the log and marks them.
+func (d *Door) publish(ctx context.Context, events []schemas.Event) error {
 	if len(events) == 0 {
-		beside()
 		return nil
 	}
 	if err := d.c.Publisher.Publish(ctx, events); err != nil {
@@ -281,60 +305,10 @@ func (d *Door) publish(ctx context.Context, events []schemas.Event, beside func(
 	for i := range events {
 		ids[i] = events[i].ID
 	}
-	var both sync.WaitGroup
-	both.Go(beside)
-	err := d.c.Receipts.MarkPublished(ctx, ids)
-	both.Wait()
-	if err != nil {
+	if err := d.c.Receipts.MarkPublished(ctx, ids); err != nil {
 		return unavailable("receipts", err)
 	}
 	return nil
-}
-
-// report tells the statuses how each source of the call did. It is no part of
-// acceptance: a failure is logged.
-func (d *Door) report(ctx context.Context, w *work) {
-	if d.c.Statuses == nil {
-		return
-	}
-	var reports []schemas.CollectorStatus
-	at := map[string]int{}
-	for i := range w.items {
-		source := w.items[i].Source
-		if source == "" {
-			continue
-		}
-		k, ok := at[source]
-		if !ok {
-			k = len(reports)
-			at[source] = k
-			now := w.now.UTC()
-			reports = append(reports, schemas.CollectorStatus{Name: source, Kind: d.kind(&w.items[i]), LastSuccess: &now})
-		}
-		switch w.results[i].Status {
-		case Accepted:
-			reports[k].Accepted++
-		case InQuarantine:
-			reports[k].Quarantined++
-		}
-	}
-	for _, r := range reports {
-		if err := d.c.Statuses.Report(ctx, r); err != nil {
-			d.log.Warn("a source's status was not kept", "source", r.Name, "error", err)
-		}
-	}
-}
-
-func (d *Door) kind(it *Item) string {
-	if d.c.KindOf != nil {
-		if k := d.c.KindOf(it.Source); k != "" {
-			return k
-		}
-	}
-	if it.Replay == ReplayCloudEvent {
-		return "events"
-	}
-	return ""
 }
 
 // recoverBatch is how many pending events Recover publishes at once.
@@ -352,7 +326,7 @@ func (d *Door) Recover(ctx context.Context) (int, error) {
 		if len(pending) == 0 {
 			return total, nil
 		}
-		if err := d.publish(ctx, pending, func() {}); err != nil {
+		if err := d.publish(ctx, pending); err != nil {
 			return total, err
 		}
 		total += len(pending)

@@ -113,8 +113,9 @@ func New(ctx context.Context, cfg config.Config, opt Options) (app *App, err err
 func (a *App) wireIngest() {
 	a.Door = ingest.NewDoor(ingest.DoorConfig{
 		Business: a.Business, Receipts: a.DB, Publisher: a.DB, Quarantine: a.DB.Quarantine(), Blobs: a.DB.Blobs(),
-		Identities: a.DB, Statuses: a.DB, KindOf: a.kindOf, Now: a.Now, Log: a.Log,
+		Identities: a.DB, Intake: a.DB, Statuses: a.DB, KindOf: a.kindOf, Now: a.Now, Log: a.Log,
 	})
+	a.onClose("door", a.Door.Close)
 	a.Mail = email.Decoder{Own: a.ownAddresses(), Threads: a.DB}
 	a.Door.RegisterReplay(email.ReplayKind, a.Mail.Replay)
 	a.Door.RegisterReplay(review.ReplayKind, review.Replay)

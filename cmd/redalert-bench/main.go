@@ -17,7 +17,7 @@ import (
 type result struct {
 	name, ours, peer string
 	ratio            float64
-	goal             float64
+	goal             float64 // 0 = none: the line is there to compare
 	atMost           bool // the goal is an upper bound
 }
 
@@ -61,6 +61,10 @@ func run(bin, data, only string) error {
 			sign := "≥"
 			if r.atMost {
 				sign = "≤"
+			}
+			if r.goal == 0 {
+				fmt.Printf("%-44s %18s %18s %8.2f\n", r.name, r.ours, r.peer, r.ratio)
+				continue
 			}
 			fmt.Printf("%-44s %18s %18s %8.2f %s%7.2f %s\n", r.name, r.ours, r.peer, r.ratio, sign, r.goal, r.verdict())
 		}

@@ -18,7 +18,7 @@ type result struct {
 	name, ours, peer string
 	ratio            float64
 	goal             float64 // 0 = none: the line is there to compare
-	atMost           bool // the goal is an upper bound
+	atMost           bool    // the goal is an upper bound
 }
 
 func (r result) verdict() string {

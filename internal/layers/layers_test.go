@@ -22,17 +22,20 @@ var may = map[string][]string{
 	"redalert/alerting":  {"redalert/schemas"},
 	"redalert/alerting/": {"redalert/alerting", "redalert/schemas"},
 
-	"redalert/internal/config":   {"redalert/schemas"},
-	"redalert/internal/auth":     {"redalert/schemas"},
-	"redalert/internal/safehttp": {},
-	"redalert/internal/sqlite":   {"redalert/schemas", "redalert/ingest", "redalert/signals", "redalert/signals/churn", "redalert/alerting", "redalert/internal/auth"},
-	"redalert/internal/memstore": {"redalert/schemas", "redalert/ingest", "redalert/signals", "redalert/signals/churn", "redalert/alerting", "redalert/internal/auth"},
-	"redalert/internal/export":   {"redalert/schemas", "redalert/ingest", "redalert/signals", "redalert/alerting"},
-	"redalert/internal/importer": {"redalert/schemas", "redalert/ingest", "redalert/ingest/"},
-	"redalert/internal/web":      {"redalert/schemas", "redalert/ingest", "redalert/ingest/hook", "redalert/signals", "redalert/alerting", "redalert/internal/auth", "redalert/internal/export"},
-	"redalert/internal/demo":     {"redalert/schemas", "redalert/ingest", "redalert/alerting"},
-	"redalert/internal/app":      {"redalert/"},
-	"redalert/internal/train":    {"redalert/schemas", "redalert/signals/"},
+	"redalert/internal/config":     {"redalert/schemas"},
+	"redalert/internal/auth":       {"redalert/schemas"},
+	"redalert/internal/safehttp":   {},
+	"redalert/internal/sqlite":     {"redalert/schemas", "redalert/ingest", "redalert/signals", "redalert/signals/churn", "redalert/alerting", "redalert/internal/auth"},
+	"redalert/internal/memstore":   {"redalert/schemas", "redalert/ingest", "redalert/signals", "redalert/signals/churn", "redalert/alerting", "redalert/internal/auth"},
+	"redalert/internal/kafka":      {"redalert/schemas", "redalert/ingest", "redalert/signals", "redalert/alerting"},
+	"redalert/internal/clickhouse": {"redalert/schemas", "redalert/ingest", "redalert/signals", "redalert/signals/churn"},
+	"redalert/internal/postgres":   {"redalert/schemas", "redalert/ingest", "redalert/alerting", "redalert/internal/auth"},
+	"redalert/internal/export":     {"redalert/schemas", "redalert/ingest", "redalert/signals", "redalert/alerting"},
+	"redalert/internal/importer":   {"redalert/schemas", "redalert/ingest", "redalert/ingest/"},
+	"redalert/internal/web":        {"redalert/schemas", "redalert/ingest", "redalert/ingest/hook", "redalert/signals", "redalert/alerting", "redalert/internal/auth", "redalert/internal/export"},
+	"redalert/internal/demo":       {"redalert/schemas", "redalert/ingest", "redalert/alerting"},
+	"redalert/internal/app":        {"redalert/"},
+	"redalert/internal/train":      {"redalert/schemas", "redalert/signals/"},
 
 	"redalert/cmd/redalert":       {"redalert/internal/", "redalert/alerting", "redalert/ingest", "redalert/schemas"},
 	"redalert/cmd/redalert-bench": {},
@@ -119,10 +122,11 @@ func TestImports(t *testing.T) {
 
 // testSupport are packages that only tests import; they may know more.
 var testSupport = map[string][]string{
-	"redalert/internal/storetest": {"redalert/schemas", "redalert/ingest", "redalert/signals", "redalert/alerting", "redalert/internal/auth"},
-	"redalert/internal/dovecot":   {},
-	"redalert/internal/e2e":       {"redalert/schemas"},
-	"redalert/internal/layers":    {},
+	"redalert/internal/storetest":  {"redalert/schemas", "redalert/ingest", "redalert/signals", "redalert/alerting", "redalert/internal/auth"},
+	"redalert/internal/dovecot":    {},
+	"redalert/internal/servertest": {},
+	"redalert/internal/e2e":        {"redalert/schemas"},
+	"redalert/internal/layers":     {},
 }
 
 func init() {

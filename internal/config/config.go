@@ -27,11 +27,11 @@ type Config struct {
 	Network  Network  `yaml:"network"`
 	Log      Log      `yaml:"log"`
 
-	// The three servers of the scaled deployment. Known keys, so that one file
-	// serves both; this version refuses them with an explanation.
-	Kafka      map[string]any `yaml:"kafka"`
-	ClickHouse map[string]any `yaml:"clickhouse"`
-	Postgres   map[string]any `yaml:"postgres"`
+	// The three servers of the scaled deployment: all of them or none. Without
+	// them everything lives in the one file.
+	Kafka      *Kafka      `yaml:"kafka"`
+	ClickHouse *ClickHouse `yaml:"clickhouse"`
+	Postgres   *Postgres   `yaml:"postgres"`
 
 	// Path is where the file was read from; "" when there is none.
 	Path string `yaml:"-"`
@@ -101,6 +101,47 @@ type Source struct {
 type Network struct {
 	AllowPrivate []netip.Prefix `yaml:"allow_private"`
 }
+
+// Kafka is the log of the scaled deployment.
+type Kafka struct {
+	Brokers     []string `yaml:"brokers"`     // host:port each; one reachable is enough to find the others
+	Prefix      string   `yaml:"prefix"`      // of the topics: <prefix>feedback, <prefix>alerts
+	TLS         string   `yaml:"tls"`         // none | tls
+	CAFile      string   `yaml:"ca_file"`     // PEM; "" = the system's
+	SASL        *SASL    `yaml:"sasl"`        // nil = no sign-in
+	Partitions  int      `yaml:"partitions"`  // of topics that migrate creates
+	Replication int      `yaml:"replication"` // of topics that migrate creates
+	Retention   Duration `yaml:"retention"`   // how long the log is kept, at most 30d
+}
+
+// SASL is how the brokers know us.
+type SASL struct {
+	Mechanism    string `yaml:"mechanism"` // plain | scram-sha-256 | scram-sha-512
+	User         string `yaml:"user"`
+	Password     Secret `yaml:"password"`
+	PasswordFile string `yaml:"password_file"`
+}
+
+// ClickHouse is the history of the scaled deployment.
+type ClickHouse struct {
+	Addr         string   `yaml:"addr"` // host:port of the native protocol
+	Database     string   `yaml:"database"`
+	User         string   `yaml:"user"`
+	Password     Secret   `yaml:"password"`
+	PasswordFile string   `yaml:"password_file"`
+	TLS          string   `yaml:"tls"`     // none | tls
+	CAFile       string   `yaml:"ca_file"` // PEM; "" = the system's
+	TTL          Duration `yaml:"ttl"`     // how long events are kept; 0 = for ever
+}
+
+// Postgres keeps cases, customers, users and everything else that changes.
+type Postgres struct {
+	URL     Secret `yaml:"url"` // postgres://user:password@host:5432/database?sslmode=verify-full
+	URLFile string `yaml:"url_file"`
+}
+
+// Scaled reports whether the three servers are configured.
+func (c Config) Scaled() bool { return c.Kafka != nil && c.ClickHouse != nil && c.Postgres != nil }
 
 // Log is what is written to stderr.
 type Log struct {

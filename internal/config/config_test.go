@@ -51,7 +51,18 @@ func TestParseBad(t *testing.T) {
 		{"twice", "reviews: [{name: a, url: https://x.example}, {name: a, url: https://y.example}]\n", `the name "a" is used by reviews[0].name already`},
 		{"source", "sources: [{name: shop, kind: webhook}]\n", "webhook_secret_file is missing"},
 		{"public url", "server: {public_url: alerts.example.com}\n", "server.public_url"},
-		{"kafka", "kafka: {brokers: [a]}\n", "does not use kafka yet"},
+		{"one server of three", "kafka: {brokers: [\"a:9092\"]}\n", "c.yaml:1: kafka: the three servers come together or not at all; clickhouse and postgres missing"},
+		{"broker", "kafka: {brokers: [a]}\n", `kafka.brokers: "a" is not host:port`},
+		{"no broker", "kafka: {prefix: x}\n", "kafka.brokers: name at least one"},
+		{"sasl", "kafka: {brokers: [\"a:1\"], sasl: {mechanism: gssapi, user: u, password: p}}\n", "kafka.sasl.mechanism"},
+		{"sasl without password", "kafka: {brokers: [\"a:1\"], sasl: {mechanism: plain, user: u}}\n", "user and password"},
+		{"starttls to a broker", "kafka: {brokers: [\"a:1\"], tls: starttls}\n", "kafka.tls"},
+		{"retention", "kafka: {brokers: [\"a:1\"], retention: 90d}\n", "at most 30d"},
+		{"clickhouse", "clickhouse: {addr: ch}\n", "clickhouse.addr"},
+		{"database", "clickhouse: {addr: \"ch:9000\", database: \"a; DROP\"}\n", "clickhouse.database"},
+		{"ca without tls", "clickhouse: {addr: \"ch:9000\", ca_file: x}\n", "clickhouse.ca_file"},
+		{"postgres", "postgres: {url: \"mysql://u:hunter2@h/d\"}\n", "postgres.url: it is not of the form"},
+		{"postgres empty", "postgres: {}\n", "url_file (or url) is missing"},
 		{"smtp", "smtp: {host: h, from: nobody}\n", "smtp.from"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -75,6 +86,34 @@ func TestSecretFile(t *testing.T) {
 	}
 	if _, err := Parse(filepath.Join(dir, "c.yaml"), []byte(strings.Replace(body, "pw", "gone", 1))); err == nil || !strings.Contains(err.Error(), "smtp.password_file") {
 		t.Errorf("a missing secret file: %v", err)
+	}
+}
+
+func TestServersTogether(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "pg"), []byte("postgres://u:hunter2@pg:5432/redalert\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	body := "kafka: {brokers: [\"k:9092\"], tls: tls, ca_file: ca.pem, sasl: {mechanism: SCRAM-SHA-512, user: u, password: hunter2}}\n" +
+		"clickhouse: {addr: \"ch:9000\", password: hunter2}\npostgres: {url_file: pg}\n"
+	c, err := Parse(filepath.Join(dir, "c.yaml"), []byte(body))
+	if err != nil || !c.Scaled() {
+		t.Fatalf("scaled %v, %v", c.Scaled(), err)
+	}
+	if c.Kafka.Partitions != 6 || c.Kafka.Replication != 1 || c.Kafka.Retention.String() != "30d" || c.Kafka.SASL.Mechanism != "scram-sha-512" || c.Kafka.CAFile != filepath.Join(dir, "ca.pem") {
+		t.Errorf("kafka: %+v", c.Kafka)
+	}
+	if c.ClickHouse.Database != "redalert" || c.ClickHouse.User != "default" || c.ClickHouse.TLS != "none" {
+		t.Errorf("clickhouse: %+v", c.ClickHouse)
+	}
+	if c.Postgres.URL.Reveal() != "postgres://u:hunter2@pg:5432/redalert" {
+		t.Error("url_file was not read")
+	}
+	for _, bad := range []string{strings.Replace(body, "postgres: {url_file: pg}", "postgres: {url_file: pg, url: \"mysql://hunter2\"}", 1),
+		strings.Replace(body, "url_file: pg", "url: \"mysql://u:hunter2@h/d\"", 1)} {
+		if _, err := Parse(filepath.Join(dir, "c.yaml"), []byte(bad)); err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("a wrong postgres section: %v", err)
+		}
 	}
 }
 

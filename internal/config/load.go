@@ -181,26 +181,40 @@ func expand(s string) (string, error) {
 
 func (c *Config) readSecretFiles(dir string) error {
 	var errs []error
-	load := func(where string, into *Secret, file string) {
+	read := func(where, key string, into *Secret, file string) {
 		if file == "" {
 			return
 		}
 		if *into != "" {
-			errs = append(errs, fmt.Errorf("%s: give password or password_file, not both", where))
+			errs = append(errs, fmt.Errorf("%s: give %s or %s_file, not both", where, key, key))
 			return
 		}
 		b, err := os.ReadFile(Relative(dir, file))
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s.password_file: %w", where, err))
+			errs = append(errs, fmt.Errorf("%s.%s_file: %w", where, key, err))
 			return
 		}
 		*into = Secret(strings.TrimRight(string(b), "\r\n"))
 	}
+	load := func(where string, into *Secret, file string) { read(where, "password", into, file) }
 	for i := range c.IMAP {
 		load(fmt.Sprintf("imap[%d]", i), &c.IMAP[i].Password, c.IMAP[i].PasswordFile)
 	}
 	if c.SMTP != nil {
 		load("smtp", &c.SMTP.Password, c.SMTP.PasswordFile)
+	}
+	if k := c.Kafka; k != nil {
+		k.CAFile = Relative(dir, k.CAFile)
+		if k.SASL != nil {
+			load("kafka.sasl", &k.SASL.Password, k.SASL.PasswordFile)
+		}
+	}
+	if h := c.ClickHouse; h != nil {
+		h.CAFile = Relative(dir, h.CAFile)
+		load("clickhouse", &h.Password, h.PasswordFile)
+	}
+	if p := c.Postgres; p != nil {
+		read("postgres", "url", &p.URL, p.URLFile)
 	}
 	for i := range c.Sources {
 		c.Sources[i].WebhookSecretFile = Relative(dir, c.Sources[i].WebhookSecretFile)

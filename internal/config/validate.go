@@ -69,11 +69,7 @@ func (c *Config) validate(name string, src []byte) error {
 	if !slices.Contains([]string{"text", "json"}, c.Log.Format) {
 		k.bad("log.format", "%q; text or json", c.Log.Format)
 	}
-	for key, v := range map[string]map[string]any{"kafka": c.Kafka, "clickhouse": c.ClickHouse, "postgres": c.Postgres} {
-		if v != nil {
-			k.bad(key, "this version keeps everything in one SQLite file and does not use %s yet; remove the section", key)
-		}
-	}
+	c.checkServers(k)
 	return errors.Join(k.errs...)
 }
 

@@ -138,7 +138,10 @@ func backupCmd() *cobra.Command {
 				if _, err := os.Stat(args[0]); err == nil {
 					return fmt.Errorf("%s exists; choose another name", args[0])
 				}
-				if err := a.DB.Backup(cmd.Context(), args[0]); err != nil {
+				if a.Stores.Backup == nil {
+					return errors.New("backup copies the one file; the three servers have tools of their own (pg_dump, BACKUP of ClickHouse), see docs/operations.md")
+				}
+				if err := a.Stores.Backup(cmd.Context(), args[0]); err != nil {
 					return err
 				}
 				_, err := fmt.Fprintf(cmd.OutOrStdout(), "Everything is in %s.\n", args[0])
@@ -181,12 +184,20 @@ func migrateCmd() *cobra.Command {
 	var f common
 	cmd := &cobra.Command{
 		Use: "migrate", Short: "Bring the store to this version's schema", GroupID: "care", Args: noArgs,
-		Long: "Opening the one file migrates it, so every command does this; migrate does nothing else.",
+		Long: `Creates or upgrades the tables and topics of the configured stores. Opening the
+one file migrates it by itself, so there every command does this. The three
+servers are migrated by this command alone: stop nothing, run it before the new
+version's processes start. A store that a newer version has written is refused.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return f.withApp(cmd, func(a *app.App) error {
-				_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s is at this version's schema.\n", a.DB.Path())
+			cfg, err := f.load()
+			if err != nil {
 				return err
-			})
+			}
+			done, err := app.Migrate(cmd.Context(), cfg, app.Options{Log: logger(cmd, cfg), Version: version})
+			for _, line := range done {
+				fmt.Fprintln(cmd.OutOrStdout(), line)
+			}
+			return err
 		},
 	}
 	f.flags(cmd)

@@ -59,7 +59,7 @@ func digestPreview() *cobra.Command {
 }
 
 func digestPerson(cmd *cobra.Command, a *app.App, email string) (alerting.Person, error) {
-	people, err := a.DB.People().Staff(cmd.Context())
+	people, err := a.Stores.People.Staff(cmd.Context())
 	if err != nil {
 		return alerting.Person{}, err
 	}

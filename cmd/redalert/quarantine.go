@@ -67,7 +67,7 @@ func quarantineShow() *cobra.Command {
 		Use: "show ID", Short: "Print the reason and the raw bytes", Args: exactly(1, "an id"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.withApp(cmd, func(a *app.App) error {
-				q, err := a.DB.Quarantine().Get(cmd.Context(), args[0])
+				q, err := a.Stores.Quarantine.Get(cmd.Context(), args[0])
 				if errors.Is(err, ingest.ErrNotFound) {
 					return fmt.Errorf("nothing in quarantine has the id %s", args[0])
 				} else if err != nil {
@@ -80,7 +80,7 @@ func quarantineShow() *cobra.Command {
 					_, err := fmt.Fprintln(out, "raw:     not kept")
 					return err
 				}
-				raw, err := a.DB.Blobs().Get(cmd.Context(), q.RawSHA256)
+				raw, err := a.Stores.Blobs.Get(cmd.Context(), q.RawSHA256)
 				if err != nil {
 					return err
 				}
@@ -139,7 +139,7 @@ func quarantineDrop() *cobra.Command {
 					return err
 				}
 				for _, id := range ids {
-					if err := a.DB.Quarantine().SetState(cmd.Context(), id, schemas.QuarantineDropped, a.Now()); err != nil {
+					if err := a.Stores.Quarantine.SetState(cmd.Context(), id, schemas.QuarantineDropped, a.Now()); err != nil {
 						return fmt.Errorf("%s: %w", id, err)
 					}
 				}

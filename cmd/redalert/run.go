@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -27,6 +28,13 @@ func runCmd() *cobra.Command {
 mail and pages. Without any configuration it creates the store and prints a
 one-time link that makes the first owner (15 minutes, once).
 
+With kafka, clickhouse and postgres in redalert.yaml the same program works on
+the three servers, whole or by role, each role several times over:
+  collect   the doors of input, mailboxes and review pages
+  score     verdicts, history and the alerts log
+  alert     cases, timers, digests and outgoing mail
+  web       the pages and the JSON API
+
 Ctrl-C or SIGTERM finishes what is under way and exits with 0.`,
 		Example: "  redalert run\n  redalert run -c redalert.yaml --listen 0.0.0.0:8787\n  redalert run --drain     # work off what an import brought, then exit",
 		Args:    cobra.NoArgs,
@@ -34,36 +42,16 @@ Ctrl-C or SIGTERM finishes what is under way and exits with 0.`,
 	}
 	f.common.flags(cmd)
 	cmd.Flags().StringVar(&f.listen, "listen", "", "`HOST:PORT` to serve at; port 0 picks a free one")
-	cmd.Flags().StringVar(&f.role, "role", "all", "what this process does; this version runs all roles together")
+	cmd.Flags().StringVar(&f.role, "role", "all", "what this process does: all, or some of collect,score,alert,web (apart only with the three servers)")
 	cmd.Flags().BoolVar(&f.drain, "drain", false, "work off what is there, deliver the outbox, open no listener, exit")
 	cmd.Flags().StringVar(&f.ready, "ready-file", "", "`FILE` that gets {\"url\":…,\"pid\":…} once requests are served")
 	return cmd
 }
 
-var allRoles = []string{"alert", "collect", "score", "web"}
-
-// checkRole takes "all" or all four by name: roles apart come with the servers
-// they need between them.
-func checkRole(role string) error {
-	if role == "all" {
-		return nil
-	}
-	given := strings.Split(role, ",")
-	for _, r := range given {
-		if !slices.Contains(allRoles, r) {
-			return usagef("--role %s: %q is no role; all, or collect,score,alert,web", role, r)
-		}
-	}
-	slices.Sort(given)
-	if !slices.Equal(slices.Compact(given), allRoles) {
-		return usagef("--role %s: this version runs all roles in one process; leave --role out", role)
-	}
-	return nil
-}
-
 func (f *runFlags) run(cmd *cobra.Command) error {
-	if err := checkRole(f.role); err != nil {
-		return err
+	roles, err := app.ParseRoles(f.role)
+	if err != nil {
+		return usagef("--role %s: %v", f.role, err)
 	}
 	cfg, err := f.load()
 	if err != nil {
@@ -88,13 +76,20 @@ func (f *runFlags) run(cmd *cobra.Command) error {
 		}
 		return a.Drain(cmd.Context())
 	}
-	return a.Serve(cmd.Context(), app.ServeOptions{ReadyFile: f.ready, Ready: func(s app.Serving) {
-		greet(cmd, a, s)
+	err = a.Serve(cmd.Context(), app.ServeOptions{Roles: roles, ReadyFile: f.ready, Ready: func(s app.Serving) {
+		greet(cmd, a, roles, s)
 	}})
+	if errors.Is(err, app.ErrOneProcess) {
+		return usagef("--role %s: %v", f.role, err)
+	}
+	return err
 }
 
-func greet(cmd *cobra.Command, a *app.App, s app.Serving) {
-	fmt.Fprintf(cmd.ErrOrStderr(), "Redalert is at %s  (data in %s)\n", s.URL, a.Config.DataDir)
+func greet(cmd *cobra.Command, a *app.App, roles []app.Role, s app.Serving) {
+	fmt.Fprintf(cmd.ErrOrStderr(), "Redalert is at %s  (%s)\n", s.URL, a.Stores.Where)
+	if !slices.Contains(roles, app.RoleWeb) {
+		return
+	}
 	ctx := context.WithoutCancel(cmd.Context())
 	secret, ok, err := a.Auth.FirstOwnerLink(ctx)
 	if err != nil {

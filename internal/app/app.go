@@ -12,8 +12,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/mail"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -27,7 +25,6 @@ import (
 	"redalert/internal/auth"
 	"redalert/internal/config"
 	"redalert/internal/importer"
-	"redalert/internal/sqlite"
 	"redalert/schemas"
 	"redalert/signals"
 	"redalert/signals/text"
@@ -49,7 +46,7 @@ type App struct {
 	Business schemas.Business
 	Options
 
-	DB      *sqlite.DB
+	Stores  Stores
 	Door    *ingest.Door
 	Mail    email.Decoder
 	Auth    *auth.Service
@@ -72,6 +69,12 @@ type closer struct {
 	close func() error
 }
 
+// Groups of readers: each remembers how far it has got.
+const (
+	scoreGroup = "score"
+	alertGroup = "alert"
+)
+
 // FileName of the one file, in the data folder.
 const FileName = "redalert.db"
 
@@ -91,13 +94,10 @@ func New(ctx context.Context, cfg config.Config, opt Options) (app *App, err err
 			app = nil
 		}
 	}()
-	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
-		return nil, fmt.Errorf("data folder: %w", err)
-	}
-	if a.DB, err = sqlite.Open(ctx, filepath.Join(cfg.DataDir, FileName)); err != nil {
+	if a.Stores, err = openStores(ctx, cfg, opt); err != nil {
 		return nil, err
 	}
-	a.onClose("store", a.DB.Close)
+	a.closers = append(a.closers, a.Stores.closers...)
 	a.wireIngest()
 	if err := a.wireSignals(); err != nil {
 		return nil, err
@@ -105,18 +105,19 @@ func New(ctx context.Context, cfg config.Config, opt Options) (app *App, err err
 	if err := a.wireAlerting(); err != nil {
 		return nil, err
 	}
-	a.Auth = auth.New(auth.Config{Users: a.DB.Users(), Sessions: a.DB.Sessions(), Tokens: a.DB.Tokens(), Now: opt.Now})
+	a.Auth = auth.New(auth.Config{Users: a.Stores.Users, Sessions: a.Stores.Sessions, Tokens: a.Stores.Tokens, Now: opt.Now})
 	a.metrics = a.newMetrics()
 	return a, nil
 }
 
 func (a *App) wireIngest() {
+	s := &a.Stores
 	a.Door = ingest.NewDoor(ingest.DoorConfig{
-		Business: a.Business, Receipts: a.DB, Publisher: a.DB, Quarantine: a.DB.Quarantine(), Blobs: a.DB.Blobs(),
-		Identities: a.DB, Intake: a.DB, Statuses: a.DB, KindOf: a.kindOf, Now: a.Now, Log: a.Log,
+		Business: a.Business, Receipts: s.Receipts, Publisher: s.Publisher, Quarantine: s.Quarantine, Blobs: s.Blobs,
+		Identities: s.Customers, Intake: s.Intake, Statuses: s.Statuses, KindOf: a.kindOf, Now: a.Now, Log: a.Log,
 	})
 	a.onClose("door", a.Door.Close)
-	a.Mail = email.Decoder{Own: a.ownAddresses(), Threads: a.DB}
+	a.Mail = email.Decoder{Own: a.ownAddresses(), Threads: s.Threads}
 	a.Door.RegisterReplay(email.ReplayKind, a.Mail.Replay)
 	a.Door.RegisterReplay(review.ReplayKind, review.Replay)
 	a.Door.RegisterReplay("row", importer.Decoder(a.Business, a.Now))
@@ -128,8 +129,9 @@ func (a *App) wireSignals() error {
 		return fmt.Errorf("text model: %w", err)
 	}
 	a.Model = model
+	s := &a.Stores
 	a.Scorer = signals.NewWorker(signals.WorkerConfig{
-		Consumer: a.DB.Consumer("score"), Alerts: a.DB, History: a.DB, Context: a.DB, Quarantine: a.DB.Quarantine(),
+		Consumer: s.Consumer(scoreGroup), Alerts: s.Alerts, History: s.History, Context: s.Context, Quarantine: s.Quarantine,
 		Model: a.Model, Business: a.Business, Keep: a.keep, OpenCasesFor: time.Duration(a.Config.Alerting.OpenCasesFor),
 		Now: a.Now, Log: a.Log,
 	})
@@ -142,24 +144,25 @@ func (a *App) wireAlerting() error {
 		return err
 	}
 	a.composer = mailer.Composer{From: from.String()}
+	s := &a.Stores
 	a.Desk = alerting.NewDesk(alerting.DeskConfig{
-		Cases: a.DB.Cases(), Identities: a.DB, Settings: a.DB.Settings(), People: a.DB.People(), Business: a.Business,
+		Cases: s.Cases, Identities: s.Identities, Settings: s.Settings, People: s.People, Business: a.Business,
 		Composer: a.composer, PublicURL: a.publicURL(), From: from.String(), Now: a.Now, Log: a.Log,
 	})
 	a.Filer = alerting.NewWorker(alerting.WorkerConfig{
-		Desk: a.Desk, Reader: a.DB.AlertReader("alert"), OpenCasesFor: time.Duration(a.Config.Alerting.OpenCasesFor), Log: a.Log,
+		Desk: a.Desk, Reader: s.AlertReader(alertGroup), OpenCasesFor: time.Duration(a.Config.Alerting.OpenCasesFor), Log: a.Log,
 	})
-	if s := a.Config.SMTP; s != nil {
+	if m := a.Config.SMTP; m != nil {
 		a.transport = mailer.NewSMTP(mailer.Config{
-			Host: s.Host, Port: s.Port, TLS: mailer.TLS(s.TLS), User: s.User, Password: s.Password.Reveal(),
+			Host: m.Host, Port: m.Port, TLS: mailer.TLS(m.TLS), User: m.User, Password: m.Password.Reveal(),
 		})
 	}
 	a.Sender = alerting.NewSender(alerting.SenderConfig{
-		Outbox: a.DB.Outbox(), Transport: a.transport, From: from.Address, Now: a.Now, Log: a.Log,
+		Outbox: s.Outbox, Transport: a.transport, From: from.Address, Now: a.Now, Log: a.Log,
 	})
-	a.Digests = alerting.NewDigests(alerting.DigestsConfig{Desk: a.Desk, Lists: a.DB.Lists(), Schedule: a.DB.Schedule(), Outbox: a.DB.Outbox(), Log: a.Log})
+	a.Digests = alerting.NewDigests(alerting.DigestsConfig{Desk: a.Desk, Lists: s.Lists, Schedule: s.Schedule, Outbox: s.Outbox, Log: a.Log})
 	a.Clock = alerting.NewClock(alerting.ClockConfig{
-		Desk: a.Desk, Lists: a.DB.Lists(), Schedule: a.DB.Schedule(), Outbox: a.DB.Outbox(), Digests: a.Digests, Log: a.Log,
+		Desk: a.Desk, Lists: s.Lists, Schedule: s.Schedule, Outbox: s.Outbox, Digests: a.Digests, Log: a.Log,
 	})
 	return nil
 }
@@ -208,12 +211,17 @@ func (a *App) onClose(name string, f func() error) {
 
 // Close releases everything in the reverse order of opening.
 func (a *App) Close() error {
+	closers := a.closers
+	a.closers = nil
+	return closeAll(closers)
+}
+
+func closeAll(closers []closer) error {
 	var errs []error
-	for i := len(a.closers) - 1; i >= 0; i-- {
-		if err := a.closers[i].close(); err != nil {
-			errs = append(errs, fmt.Errorf("close %s: %w", a.closers[i].name, err))
+	for i := len(closers) - 1; i >= 0; i-- {
+		if err := closers[i].close(); err != nil {
+			errs = append(errs, fmt.Errorf("close %s: %w", closers[i].name, err))
 		}
 	}
-	a.closers = nil
 	return errors.Join(errs...)
 }

@@ -119,14 +119,14 @@ func (a *App) demoPeople(ctx context.Context) error {
 			return fmt.Errorf("demo user %s: %w", p.Email, err)
 		}
 	}
-	settings, err := a.DB.Settings().Load(ctx)
+	settings, err := a.Stores.Settings.Load(ctx)
 	if err != nil || len(settings.Locations) > 0 {
 		return err
 	}
 	for _, l := range demo.Locations() {
 		settings.Locations = append(settings.Locations, schemas.Location{Name: l})
 	}
-	return a.DB.Settings().Save(ctx, settings)
+	return a.Stores.Settings.Save(ctx, settings)
 }
 
 func (a *App) demoSignIn(ctx context.Context, role schemas.Role) (string, error) {
@@ -185,7 +185,7 @@ func (d *demoRun) tell(ctx context.Context, now time.Time) error {
 		}
 		return d.workOff(ctx)
 	}
-	crew := demo.NewCrew(d.Desk, d.DB.Lists(), demo.Seed)
+	crew := demo.NewCrew(d.Desk, d.Stores.Lists, demo.Seed)
 	for day := now.AddDate(0, 0, -days); day.Before(now); day = day.AddDate(0, 0, 1) {
 		d.clock.set(day)
 		if err := next(day); err != nil {

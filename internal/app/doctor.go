@@ -22,7 +22,11 @@ type Check struct {
 // Doctor tries every configured part and says what to do about what fails. It
 // changes nothing but a probe file in the data folder.
 func (a *App) Doctor(ctx context.Context) []Check {
-	checks := []Check{a.checkFolder(), a.checkStore(ctx), a.checkOwner(ctx), a.checkLink(), a.checkSMTP(ctx)}
+	checks := []Check{a.checkFolder()}
+	for _, s := range a.Stores.Servers {
+		checks = append(checks, checkServer(ctx, s))
+	}
+	checks = append(checks, a.checkOwner(ctx), a.checkLink(), a.checkSMTP(ctx))
 	for _, m := range a.Config.IMAP {
 		checks = append(checks, a.checkIMAP(ctx, m.Name))
 	}
@@ -57,11 +61,12 @@ func (a *App) checkFolder() Check {
 	return good("data folder", "%s is writable", a.Config.DataDir)
 }
 
-func (a *App) checkStore(ctx context.Context) Check {
-	if err := a.DB.Check(ctx); err != nil {
-		return bad("store", "stop redalert and restore the last backup: redalert restore FILE", err)
+func checkServer(ctx context.Context, s Server) Check {
+	found, err := s.Check(ctx)
+	if err != nil {
+		return bad(s.Name, s.Advice, err)
 	}
-	return good("store", "%s is sound", a.DB.Path())
+	return good(s.Name, "%s", found)
 }
 
 func (a *App) checkOwner(ctx context.Context) Check {
@@ -123,7 +128,7 @@ func checkSecrets(name, path string) Check {
 
 // checkQuiet names sources whose last attempt failed.
 func (a *App) checkQuiet(ctx context.Context) []Check {
-	statuses, err := a.DB.Collectors(ctx)
+	statuses, err := a.Stores.Statuses.Collectors(ctx)
 	if err != nil {
 		return []Check{bad("sources", "see the store", err)}
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,20 +22,24 @@ import (
 )
 
 // handler builds the whole site for the address it is served at.
-func (a *App) handler(url string, demo *web.DemoHooks) (http.Handler, error) {
+func (a *App) handler(url string, roles []Role, demo *web.DemoHooks) (http.Handler, error) {
 	public := a.Config.Server.PublicURL
 	if public == "" {
 		public = url
 	}
-	hooks, err := a.hooks()
+	doors, err := a.doors(roles)
 	if err != nil {
 		return nil, err
 	}
+	people := a.Auth
+	if !slices.Contains(roles, RoleWeb) {
+		people = nil // no pages, no API: health, metrics and perhaps the doors
+	}
+	s := &a.Stores
 	srv, err := web.New(web.Deps{
-		Doors: &web.Doors{Door: a.Door, Tokens: a.Auth.TokenBySecret, Answers: a.DB, Hooks: hooks, Now: a.Now, Log: a.Log},
-		Desk:  a.Desk, Auth: a.Auth, Cases: a.DB.Cases(), Lists: a.DB.Lists(), Identities: a.DB, Outbox: a.DB.Outbox(),
-		Settings: a.DB.Settings(), History: a.DB, Records: a.DB, Quarantine: a.DB.Quarantine(),
-		Replay: a.Door.ReplayQuarantined, Blobs: a.DB.Blobs(), Statuses: a.DB, Digests: a.Digests,
+		Doors: doors, Desk: a.Desk, Auth: people, Cases: s.Cases, Lists: s.Lists, Identities: s.Identities, Outbox: s.Outbox,
+		Settings: s.Settings, History: s.History, Records: s.Records, Quarantine: s.Quarantine,
+		Replay: a.Door.ReplayQuarantined, Blobs: s.Blobs, Statuses: s.Statuses, Digests: a.Digests,
 		SendTestMail: a.sendTestMail(), Business: a.Business, PublicURL: public,
 		TrustedProxies: a.Config.Server.TrustedProxies, Now: a.Now, Log: a.Log, Ready: a.ready,
 		Metrics: a.metricsHere(), Demo: demo,
@@ -43,6 +48,18 @@ func (a *App) handler(url string, demo *web.DemoHooks) (http.Handler, error) {
 		return nil, err
 	}
 	return srv.Handler(), nil
+}
+
+// doors are the HTTP doors of input; nil in a process that does not collect.
+func (a *App) doors(roles []Role) (*web.Doors, error) {
+	if !slices.Contains(roles, RoleCollect) {
+		return nil, nil
+	}
+	hooks, err := a.hooks()
+	if err != nil {
+		return nil, err
+	}
+	return &web.Doors{Door: a.Door, Tokens: a.Auth.TokenBySecret, Answers: a.Stores.Answers, Hooks: hooks, Now: a.Now, Log: a.Log}, nil
 }
 
 // hooks reads the secrets of every signed webhook.
@@ -84,12 +101,12 @@ func readSecrets(path string) ([]string, error) {
 func (a *App) collectors() ([]ingest.Collector, error) {
 	var cs []ingest.Collector
 	for _, m := range a.Config.IMAP {
-		cs = append(cs, email.NewIMAP(a.imapConfig(m.Name), a.DB.Cursors(), a.Mail, a.Now, a.Log))
+		cs = append(cs, email.NewIMAP(a.imapConfig(m.Name), a.Stores.Cursors, a.Mail, a.Now, a.Log))
 	}
 	client := safehttp.New(safehttp.Config{AllowPrivate: a.Config.Network.AllowPrivate, Timeout: 30 * time.Second})
 	for _, r := range a.Config.Reviews {
 		c, err := review.New(review.Config{
-			Name: r.Name, URL: r.URL, Kind: r.Kind, Every: time.Duration(r.Every), Client: client, Cursors: a.DB.Cursors(), Timezone: a.Business.Timezone, Now: a.Now,
+			Name: r.Name, URL: r.URL, Kind: r.Kind, Every: time.Duration(r.Every), Client: client, Cursors: a.Stores.Cursors, Timezone: a.Business.Timezone, Now: a.Now,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("reviews: %s: %w", r.Name, err)
@@ -133,7 +150,7 @@ func (a *App) imapConfig(name string) email.Config {
 }
 
 // ready fails while the store cannot be written.
-func (a *App) ready(ctx context.Context) error { return a.DB.Ping(ctx) }
+func (a *App) ready(ctx context.Context) error { return a.Stores.Ping(ctx) }
 
 func (a *App) sendTestMail() func(ctx context.Context, to string) error {
 	if a.transport == nil {

@@ -51,16 +51,16 @@ func (m *storeMetrics) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	if n, err := m.app.DB.Consumer("score").Lag(ctx); err == nil {
+	if n, err := m.app.Stores.Consumer(scoreGroup).Lag(ctx); err == nil {
 		gauge(m.scoreLag, float64(n))
 	}
-	if n, err := m.app.DB.AlertReader("alert").AlertLag(ctx); err == nil {
+	if n, err := m.app.Stores.AlertReader(alertGroup).AlertLag(ctx); err == nil {
 		gauge(m.alertLag, float64(n))
 	}
-	if n, err := m.app.DB.Outbox().Waiting(ctx); err == nil {
+	if n, err := m.app.Stores.Outbox.Waiting(ctx); err == nil {
 		gauge(m.outbox, float64(n))
 	}
-	statuses, err := m.app.DB.Collectors(ctx)
+	statuses, err := m.app.Stores.Statuses.Collectors(ctx)
 	if err != nil {
 		return
 	}

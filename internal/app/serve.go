@@ -16,7 +16,6 @@ import (
 	"github.com/robfig/cron/v3"
 	"golang.org/x/sync/errgroup"
 
-	"redalert/ingest"
 	"redalert/internal/web"
 )
 
@@ -24,8 +23,12 @@ import (
 var ErrRunning = errors.New("another redalert is running on this data folder; stop it first, or choose another with --data")
 
 // Lock makes this the one process that serves the data folder. It is released
-// by Close, and by the system when the process dies.
+// by Close, and by the system when the process dies. Over stores that several
+// processes may serve it does nothing.
 func (a *App) Lock() error {
+	if a.Stores.Apart {
+		return nil
+	}
 	l := flock.New(filepath.Join(a.Config.DataDir, "redalert.lock"))
 	ok, err := l.TryLock()
 	if err != nil {
@@ -46,6 +49,7 @@ type Serving struct {
 
 // ServeOptions choose how to serve.
 type ServeOptions struct {
+	Roles     []Role                      // nil = all
 	ReadyFile string                      // written once requests are served; "" = none
 	Ready     func(Serving)               // called then; may be nil
 	Demo      *web.DemoHooks              //
@@ -57,8 +61,12 @@ type ServeOptions struct {
 const drainFor = 15 * time.Second
 
 // Serve listens and works until ctx ends, then finishes what is under way and
-// answers nil. It holds the data folder's lock.
+// answers nil. Over the one file it holds the data folder's lock.
 func (a *App) Serve(ctx context.Context, opt ServeOptions) error {
+	roles, err := a.checkRoles(opt.Roles)
+	if err != nil {
+		return err
+	}
 	if err := a.Lock(); err != nil {
 		return err
 	}
@@ -67,7 +75,7 @@ func (a *App) Serve(ctx context.Context, opt ServeOptions) error {
 		return fmt.Errorf("listen on %s: %w", a.Config.Server.Listen, err)
 	}
 	url := "http://" + ln.Addr().String()
-	handler, err := a.handler(url, opt.Demo)
+	handler, err := a.handler(url, roles, opt.Demo)
 	if err != nil {
 		ln.Close()
 		return err
@@ -80,7 +88,7 @@ func (a *App) Serve(ctx context.Context, opt ServeOptions) error {
 	if opt.Also != nil {
 		g.Go(func() error { return opt.Also(ctx) })
 	}
-	g.Go(func() error { return a.work(ctx, opt.Hold) })
+	g.Go(func() error { return a.work(ctx, roles, opt.Hold) })
 	if err := announce(opt, Serving{URL: url, PID: os.Getpid()}); err != nil {
 		a.Log.Error("the ready file could not be written", "error", err)
 	}
@@ -88,34 +96,6 @@ func (a *App) Serve(ctx context.Context, opt ServeOptions) error {
 		return err
 	}
 	return nil
-}
-
-// work runs everything that is not a request.
-func (a *App) work(ctx context.Context, hold func(context.Context) error) error {
-	if hold != nil {
-		if err := hold(ctx); err != nil {
-			return err
-		}
-	}
-	if n, err := a.Door.Recover(ctx); err != nil {
-		return fmt.Errorf("publish what a crash left behind: %w", err)
-	} else if n > 0 {
-		a.Log.Info("published what was accepted but not yet in the log", "events", n)
-	}
-	g, ctx := errgroup.WithContext(ctx)
-	for _, run := range []func(context.Context) error{a.Scorer.Run, a.Filer.Run, a.Sender.Run, a.tickEveryMinute} {
-		g.Go(func() error { return run(ctx) })
-	}
-	cs, err := a.collectors()
-	if err != nil {
-		return errors.Join(err, g.Wait())
-	}
-	for _, c := range cs {
-		g.Go(func() error {
-			return ingest.RunCollector(ctx, c, a.Door, ingest.RunnerConfig{Statuses: a.DB, Now: a.Now, Log: a.Log})
-		})
-	}
-	return g.Wait()
 }
 
 // tickEveryMinute runs the clock's jobs. Which of them are due is decided by
@@ -146,8 +126,7 @@ const keepLog = 30 * 24 * time.Hour
 
 // Tick runs every clock job that is due at now, once.
 func (a *App) Tick(ctx context.Context, now time.Time) error {
-	_, pruned := a.DB.Prune(ctx, now.Add(-keepLog))
-	return errors.Join(a.Clock.Due(ctx, now), a.Auth.Sweep(ctx), pruned)
+	return errors.Join(a.Clock.Due(ctx, now), a.Auth.Sweep(ctx), a.Stores.Prune(ctx, now.Add(-keepLog)))
 }
 
 type cronLog struct{ log *slog.Logger }

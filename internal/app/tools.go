@@ -23,7 +23,7 @@ func (a *App) PublicURL() string { return a.publicURL() }
 // ImportPorts is what an import writes to.
 func (a *App) ImportPorts() importer.Ports {
 	return importer.Ports{
-		Acceptor: a.Door, Cursors: a.DB.Cursors(), Identities: a.DB,
+		Acceptor: a.Door, Cursors: a.Stores.Cursors, Identities: a.Stores.Customers,
 		MailItem: func(source string, raw []byte, mailbox string) (ingest.Item, error) {
 			return a.Mail.ItemIn(context.Background(), source, raw, mailbox, time.Time{})
 		},
@@ -34,7 +34,7 @@ func (a *App) ImportPorts() importer.Ports {
 func (a *App) Quarantined(ctx context.Context, state schemas.QuarantineState) ([]schemas.Quarantined, error) {
 	var all []schemas.Quarantined
 	for q := (schemas.ListQuery{Limit: 1000}); ; {
-		page, err := a.DB.Quarantine().List(ctx, state, q)
+		page, err := a.Stores.Quarantine.List(ctx, state, q)
 		if err != nil {
 			return nil, err
 		}
@@ -110,15 +110,16 @@ func messageEvent(b []byte) (schemas.Event, error) {
 
 // Records is where exports read from.
 func (a *App) Records() export.Source {
+	s := &a.Stores
 	return export.Source{
-		History: a.DB, Records: a.DB, Lists: a.DB.Lists(), Outbox: a.DB.Outbox(), Identities: a.DB, Quarantine: a.DB.Quarantine(),
+		History: s.History, Records: s.Records, Lists: s.Lists, Outbox: s.Outbox, Identities: s.Identities, Quarantine: s.Quarantine,
 		Currency: a.Business.Currency,
 	}
 }
 
 // keep stores the bytes of an event the scorer failed on.
 func (a *App) keep(ctx context.Context, raw []byte) (string, error) {
-	sums, err := a.DB.Blobs().Put(ctx, [][]byte{raw})
+	sums, err := a.Stores.Blobs.Put(ctx, [][]byte{raw})
 	if err != nil {
 		return "", err
 	}

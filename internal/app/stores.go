@@ -1,0 +1,134 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"redalert/alerting"
+	"redalert/ingest"
+	"redalert/internal/auth"
+	"redalert/internal/config"
+	"redalert/internal/sqlite"
+	"redalert/signals"
+)
+
+// Stores is every port with the adapter that stands behind it. Which adapters
+// those are is decided in this file alone: nothing else may ask.
+type Stores struct {
+	// The log of events and of alerts.
+	Publisher   ingest.Publisher
+	Alerts      signals.AlertPublisher
+	Consumer    func(group string) signals.Consumer
+	AlertReader func(group string) alerting.AlertReader
+
+	// History.
+	History signals.History
+	Records signals.Records
+	Context signals.Context
+
+	// Everything that changes.
+	Receipts   ingest.Receipts
+	Intake     ingest.Intake // nil where log and receipts are apart
+	Cursors    ingest.Cursors
+	Quarantine ingest.Quarantine
+	Blobs      ingest.Blobs
+	Customers  ingest.Identities
+	Threads    ingest.Threads
+	Answers    ingest.Answers
+	Statuses   ingest.Statuses
+	Cases      alerting.Cases
+	Lists      alerting.CaseLists
+	Identities alerting.Identities
+	Outbox     alerting.Outbox
+	Schedule   alerting.Schedule
+	Settings   alerting.SettingsStore
+	People     alerting.People
+	Users      auth.Users
+	Sessions   auth.Sessions
+	Tokens     auth.Tokens
+
+	Servers []Server // what there is to look after
+	Where   string   // in words, for people
+	// Apart reports that several processes may serve the same stores at once.
+	Apart bool
+	// Prune drops what the log and the doors need no longer.
+	Prune func(ctx context.Context, before time.Time) error
+	// Exclusive runs fn while no other process runs one of the same name; it
+	// waits for its turn, and fn's context ends if the turn is lost.
+	Exclusive func(ctx context.Context, name string, fn func(context.Context) error) error
+	// Backup writes a copy of everything; nil where each server has its own tool.
+	Backup func(ctx context.Context, file string) error
+
+	closers []closer
+}
+
+// Server is one store to look after: the file, or one of the three servers.
+type Server struct {
+	Name   string
+	Advice string // what to do when Check fails
+	// Ping answers quickly whether it can be reached.
+	Ping func(ctx context.Context) error
+	// Check looks closely and answers what it found, in words.
+	Check func(ctx context.Context) (string, error)
+}
+
+// openStores opens what the configuration names.
+func openStores(ctx context.Context, cfg config.Config, opt Options) (Stores, error) {
+	return openEmbedded(ctx, filepath.Join(cfg.DataDir, FileName))
+}
+
+// Migrate brings every store to this version's schema and answers what it did,
+// in words. A store that a newer version has written is refused.
+func Migrate(ctx context.Context, cfg config.Config, opt Options) ([]string, error) {
+	s, err := openStores(ctx, cfg, opt) // opening the one file migrates it
+	if err != nil {
+		return nil, err
+	}
+	return []string{filepath.Join(cfg.DataDir, FileName) + " is at this version's schema."}, closeAll(s.closers)
+}
+
+// openEmbedded opens the one file.
+func openEmbedded(ctx context.Context, path string) (Stores, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return Stores{}, fmt.Errorf("data folder: %w", err)
+	}
+	db, err := sqlite.Open(ctx, path)
+	if err != nil {
+		return Stores{}, err
+	}
+	return Stores{
+		Publisher: db, Alerts: db, Consumer: db.Consumer, AlertReader: db.AlertReader,
+		History: db, Records: db, Context: db,
+		Receipts: db, Intake: db, Cursors: db.Cursors(), Quarantine: db.Quarantine(), Blobs: db.Blobs(), Customers: db,
+		Threads: db, Answers: db, Statuses: db,
+		Cases: db.Cases(), Lists: db.Lists(), Identities: db, Outbox: db.Outbox(), Schedule: db.Schedule(),
+		Settings: db.Settings(), People: db.People(),
+		Users: db.Users(), Sessions: db.Sessions(), Tokens: db.Tokens(),
+		Servers: []Server{{
+			Name: "store", Advice: "stop redalert and restore the last backup: redalert restore FILE",
+			Ping:  db.Ping,
+			Check: func(ctx context.Context) (string, error) { return path + " is sound", db.Check(ctx) },
+		}},
+		Where: "data in " + filepath.Dir(path),
+		Prune: func(ctx context.Context, before time.Time) error {
+			_, err := db.Prune(ctx, before)
+			return err
+		},
+		Exclusive: func(ctx context.Context, _ string, fn func(context.Context) error) error { return fn(ctx) }, // the folder's lock does it
+		Backup:    db.Backup,
+		closers:   []closer{{"store", db.Close}},
+	}, nil
+}
+
+// Ping answers whether every store can be reached.
+func (s *Stores) Ping(ctx context.Context) error {
+	for _, srv := range s.Servers {
+		if err := srv.Ping(ctx); err != nil {
+			return fmt.Errorf("%s: %w", srv.Name, err)
+		}
+	}
+	return nil
+}

@@ -5,7 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
+
+	"redalert/internal/linear"
 )
 
 func TestTrim(t *testing.T) {
@@ -94,16 +95,15 @@ func TestHTMLText(t *testing.T) {
 }
 
 func TestTrimIsLinear(t *testing.T) {
-	const n = 1 << 20
 	for name, unit := range map[string]string{
 		"quotes": "> x\n", "introductions": "x\nOn Mon, 2 Mar 2026 at 10:00, a <a@b> wrote:\n> y\n", "colons": "a:\n", "open": "On 1 <\n",
 		"headers": "From: a\n", "dashes": "--\n", "rules": "____________________\n", "blank": "\n", "one line": "x", "angle": ">", "taglines": "sent from my iphone\n",
 	} {
-		in := strings.Repeat(unit, n/len(unit))
 		t.Run(name, func(t *testing.T) {
-			quickly(t, 5*time.Second, func() { Trim(in) })
-			quickly(t, 5*time.Second, func() { Trim("words first\n" + in + "\nwords last") })
-			quickly(t, 5*time.Second, func() { OrderRef("", in) })
+			in := func(n int) string { return strings.Repeat(unit, n/len(unit)) }
+			linear.Check(t, 1<<17, func(n int) { Trim(in(n)) })
+			linear.Check(t, 1<<17, func(n int) { Trim("words first\n" + in(n) + "\nwords last") })
+			linear.Check(t, 1<<17, func(n int) { OrderRef("", in(n)) })
 		})
 	}
 }

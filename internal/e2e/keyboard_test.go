@@ -12,7 +12,7 @@ func (b *browser) tabTo(what, condition string) {
 	b.t.Helper()
 	for range 150 {
 		b.keys("Tab", "\t")
-		if js[bool](b, fmt.Sprintf(`(el => !!(%s))(document.activeElement)`, condition)) {
+		if js[bool](b, fmt.Sprintf(`(el => !!el && !!(%s))(document.activeElement)`, condition)) {
 			return
 		}
 	}
@@ -35,7 +35,7 @@ func TestKeyboard(t *testing.T) {
 	b.wait("the queue", `document.querySelector("#queue")`)
 	b.visit(s.url + "/triage?tab=unassigned")
 	b.keys("to the first case", "j")
-	b.wait("a case is focused", `document.activeElement.closest("[data-row]")`)
+	b.wait("a case is focused", `document.activeElement?.closest("[data-row]")`)
 	b.keys("open it", "\r")
 	b.wait("the case page", `location.pathname.startsWith("/cases/")`)
 	b.wait("it can be claimed", `document.querySelector("button[data-claim]")`)

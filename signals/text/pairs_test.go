@@ -4,7 +4,8 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
+
+	"redalert/internal/linear"
 )
 
 // TestMinimalPairs: a small edit turns a message from loud to quiet. The loud
@@ -60,19 +61,7 @@ func TestGuardsEndWithTheirSentence(t *testing.T) {
 // TestFindIsLinear: twice the text takes about twice the time, whatever it says.
 func TestFindIsLinear(t *testing.T) {
 	for _, bait := range []string{"never ", "refund me ", "i want ", "no ", "\" ", "not again not ", "\u0e01"} {
-		took := func(n int) time.Duration {
-			s := strings.Repeat(bait, n/len(bait))
-			best := time.Hour
-			for range 3 {
-				start := time.Now()
-				DefaultFinder().Find(s)
-				best = min(best, time.Since(start))
-			}
-			return best
-		}
-		if small, large := took(1<<17), took(1<<20); large > 40*small+50*time.Millisecond {
-			t.Errorf("%q: 128 KiB in %v, 1 MiB in %v", bait, small, large)
-		}
+		linear.Check(t, 1<<17, func(n int) { DefaultFinder().Find(strings.Repeat(bait, n/len(bait))) })
 	}
 }
 

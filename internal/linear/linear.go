@@ -1,0 +1,42 @@
+// Package linear shows that work grows in step with its input, for tests only.
+// It compares two sizes in one run instead of timing against a clock's limit,
+// so a slow or busy machine changes nothing.
+package linear
+
+import (
+	"testing"
+	"time"
+)
+
+// What Check compares: eight times the input may take forty times as long and a
+// little more, for caches, the collector and a busy machine. Quadratic work
+// takes sixty-four times as long.
+const (
+	factor = 8
+	most   = 40
+	slack  = 50 * time.Millisecond
+	tries  = 3
+)
+
+// Check fails the test unless run takes time in step with n. small should be
+// large enough that quadratic work on eight times as much would exceed the slack
+// by far; 100,000 bytes do.
+func Check(t testing.TB, small int, run func(n int)) {
+	t.Helper()
+	if a, b := best(small, run), best(factor*small, run); b > most*a+slack {
+		t.Errorf("size %d took %v, size %d took %v: more than in step", small, a, factor*small, b)
+	}
+}
+
+// best is the shortest of a few tries: what disturbs only ever adds.
+func best(n int, run func(n int)) time.Duration {
+	var least time.Duration
+	for i := range tries {
+		start := time.Now()
+		run(n)
+		if took := time.Since(start); i == 0 || took < least {
+			least = took
+		}
+	}
+	return least
+}

@@ -1,6 +1,9 @@
 package schemas
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Role is what a person may do.
 type Role string
@@ -27,9 +30,21 @@ func (r Role) Rank() int {
 
 // Actor is who does something: a signed-in person, an API token or the system.
 type Actor struct {
-	Email     string   // or SystemActor, or "token:NAME"
+	Email     string   // or SystemActor, or ProgramActor
 	Role      Role     //
 	Locations []string // nil or empty = all, records without a location included
+}
+
+// programDomain ends the address of a program: reserved by RFC 2606, so that no
+// mail can ever be sent to it.
+const programDomain = "@token.invalid"
+
+// ProgramActor is the address under which the holder of an API token acts.
+func ProgramActor(token string) string { return token + programDomain }
+
+// ProgramOf answers the name of the token that acts under an address.
+func ProgramOf(email string) (token string, ok bool) {
+	return strings.CutSuffix(email, programDomain)
 }
 
 // System is the actor of clock jobs and workers; it may do everything.

@@ -98,7 +98,7 @@ func (u User) Actor() schemas.Actor {
 // Actor is the token as the stages know an actor: it sees every location and
 // works as staff do.
 func (t Token) Actor() schemas.Actor {
-	return schemas.Actor{Email: "token:" + t.Name, Role: schemas.RoleStaff}
+	return schemas.Actor{Email: schemas.ProgramActor(t.Name), Role: schemas.RoleStaff}
 }
 
 type addressKey struct{}

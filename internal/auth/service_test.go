@@ -238,7 +238,7 @@ func TestTokens(t *testing.T) {
 		t.Fatalf("%q %v", secret, err)
 	}
 	tok, err := s.TokenBySecret(ctx, secret)
-	if err != nil || tok.Source != "shop" || strings.Contains(tok.Hash, secret) || tok.Actor().Email != "token:till" {
+	if err != nil || tok.Source != "shop" || strings.Contains(tok.Hash, secret) || tok.Actor().Email != "till@token.invalid" {
 		t.Fatalf("%+v %v", tok, err)
 	}
 	if _, err := s.NewToken(ctx, "till", auth.ScopeRead, ""); !errors.Is(err, auth.ErrExists) {

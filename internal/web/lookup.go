@@ -38,13 +38,11 @@ func (l *lookup) name(actor string) string {
 	if u, ok := l.people[actor]; ok && u.Name != "" {
 		return u.Name
 	}
-	switch {
-	case actor == "":
-		return ""
-	case actor == schemas.SystemActor:
+	if program, ok := schemas.ProgramOf(actor); ok {
+		return "the program “" + program + "”"
+	}
+	if actor == schemas.SystemActor {
 		return "Redalert"
-	case strings.HasPrefix(actor, "token:"):
-		return "the program “" + strings.TrimPrefix(actor, "token:") + "”"
 	}
 	return actor
 }

@@ -9,9 +9,11 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
+	"redalert/ingest"
 	"redalert/internal/auth"
 	"redalert/internal/config"
 	"redalert/internal/demo"
@@ -99,6 +101,41 @@ func Demo(ctx context.Context, cfg config.Config, opt DemoOptions) (err error) {
 	})
 }
 
+// SeedDemo tells the synthetic business's past to the configured stores and
+// answers how many events were taken in. Whoever scores and alerts there works
+// it off; a second time adds nothing.
+func SeedDemo(ctx context.Context, cfg config.Config, opt DemoOptions) (taken int, err error) {
+	if cfg.Business.Currency != demo.Currency {
+		return 0, fmt.Errorf("the demo is told in %s; set business.currency to it (it is %s)", demo.Currency, cfg.Business.Currency)
+	}
+	a, err := New(ctx, cfg, Options{Log: opt.Log, Version: opt.Version, SourceKinds: demo.Kinds()})
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	if err := a.demoLocations(ctx); err != nil {
+		return 0, err
+	}
+	now := time.Now()
+	story := demo.Write(demo.Seed, now)
+	for items := range slices.Chunk(story.Items, demoBatch) {
+		results, err := a.Door.Accept(ctx, items)
+		if err != nil {
+			return taken, fmt.Errorf("demo history: %w", err)
+		}
+		for _, r := range results {
+			if r.Status == ingest.Accepted {
+				taken++
+			}
+		}
+		opt.Say("%s: %d events are in", items[len(items)-1].OccurredAt.Format(time.DateOnly), taken)
+	}
+	return taken, nil
+}
+
+// demoBatch is how many items of the past are taken in at once.
+const demoBatch = 500
+
 func prepareDemo(cfg *config.Config) error {
 	cfg.Business = config.Business{Name: demo.Name, Timezone: demo.Timezone, Currency: demo.Currency}
 	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
@@ -119,6 +156,11 @@ func (a *App) demoPeople(ctx context.Context) error {
 			return fmt.Errorf("demo user %s: %w", p.Email, err)
 		}
 	}
+	return a.demoLocations(ctx)
+}
+
+// demoLocations makes the demo's locations known, unless there are some.
+func (a *App) demoLocations(ctx context.Context) error {
 	settings, err := a.Stores.Settings.Load(ctx)
 	if err != nil || len(settings.Locations) > 0 {
 		return err
@@ -177,7 +219,7 @@ func (d *demoRun) tell(ctx context.Context, now time.Time) error {
 		batch := items[:n]
 		items = items[n:]
 		for len(batch) > 0 {
-			k := min(len(batch), 500)
+			k := min(len(batch), demoBatch)
 			if _, err := d.Door.Accept(ctx, batch[:k]); err != nil {
 				return fmt.Errorf("demo history: %w", err)
 			}

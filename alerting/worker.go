@@ -29,6 +29,9 @@ type WorkerConfig struct {
 	OpenCasesFor time.Duration // older events open no case; 0 = DefaultOpenCasesFor
 	Batch        int           // 0 = 100
 	Log          *slog.Logger
+	// Span opens a trace span around the filing of a notice; end gets its
+	// outcome. nil = none.
+	Span func(ctx context.Context, n schemas.Notice) (_ context.Context, end func(error))
 	// Wait pauses between attempts after an error; nil = a timer.
 	Wait func(ctx context.Context, d time.Duration) error
 }
@@ -131,10 +134,21 @@ func (w *Worker) next(ctx context.Context) (n int, err error) {
 	return len(batch.Notices), nil
 }
 
+// spanned files one notice within its trace.
+func (w *Worker) spanned(ctx context.Context, n schemas.Notice) error {
+	if w.cfg.Span == nil {
+		return w.file(ctx, n)
+	}
+	ctx, end := w.cfg.Span(ctx, n)
+	err := w.file(ctx, n)
+	end(err)
+	return err
+}
+
 // try files one notice. One that keeps failing while the store works is
 // recorded as an alert without a case, and loudly logged.
 func (w *Worker) try(ctx context.Context, n schemas.Notice) error {
-	err := w.file(ctx, n)
+	err := w.spanned(ctx, n)
 	if err == nil {
 		delete(w.tries, n.Event.ID)
 		return nil

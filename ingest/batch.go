@@ -23,6 +23,7 @@ type work struct {
 	raws    []string // hex SHA-256 of each item's kept bytes
 	results []Result
 	now     time.Time
+	trace   string // of the call
 
 	turn chan struct{} // gets one value: the call is over, or its turn to lead
 	over bool
@@ -33,6 +34,13 @@ func newWork(ctx context.Context, items []Item, now time.Time) *work {
 	return &work{
 		ctx: ctx, items: items, prep: make([]prepared, len(items)), raws: make([]string, len(items)),
 		results: make([]Result, len(items)), now: now, turn: make(chan struct{}, 1),
+	}
+}
+
+func (d *Door) prepareAll(w *work) {
+	for i := range w.items {
+		w.prep[i] = d.prepare(&w.items[i], w.now)
+		w.prep[i].event.Trace = w.trace
 	}
 }
 
@@ -222,9 +230,7 @@ func (d *Door) apart(batch []*work) {
 			w.err = last
 			continue
 		}
-		for i := range w.items { // the first attempt has changed what was prepared
-			w.prep[i] = d.prepare(&w.items[i], w.now)
-		}
+		d.prepareAll(w) // the first attempt has changed what was prepared
 		if _, w.err = d.take(w.ctx, w); w.err == nil {
 			failed = 0
 			continue

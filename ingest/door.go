@@ -30,8 +30,11 @@ type DoorConfig struct {
 	// KindOf names the kind of a source for its status (webhook, imap …); nil
 	// or "" leaves it to the way the item is replayed.
 	KindOf func(source string) string
-	Now    func() time.Time
-	Log    *slog.Logger
+	// Trace answers the trace that a call belongs to, for its events to carry;
+	// nil = none.
+	Trace func(ctx context.Context) string
+	Now   func() time.Time
+	Log   *slog.Logger
 }
 
 // Door is the only way in: it normalises items, keeps their raw bytes, gives
@@ -84,9 +87,10 @@ func (d *Door) Accept(ctx context.Context, items []Item) ([]Result, error) {
 		return nil, nil
 	}
 	w := newWork(ctx, items, d.c.Now())
-	for i := range items {
-		w.prep[i] = d.prepare(&items[i], w.now)
+	if d.c.Trace != nil {
+		w.trace = d.c.Trace(ctx)
 	}
+	d.prepareAll(w)
 	if err := d.queue.pass(w, d.through, d.tellInTime); err != nil {
 		return nil, err
 	}

@@ -81,6 +81,7 @@ type Event struct {
 	Location    string          // "" = none
 	OrderRef    string          // "" = none
 	RawSHA256   string          // blob with the raw bytes, hex; "" = none
+	Trace       string          // W3C traceparent of what brought it; the log may carry it, nothing stores it
 	Data        json.RawMessage // Feedback, Order, Mistake, Reply or Signal, by Type
 }
 

@@ -43,6 +43,8 @@ type Hooks struct {
 	Verdict     func(e schemas.Event, v schemas.Verdict) // the standing verdict of each event of a committed batch
 	Quarantined func(n int)                              // events the scorer failed on
 	Failed      func(stage string)                       // fetch, context, history, quarantine, alerts or commit
+	// Span opens a trace span around the work on a batch; end gets its outcome.
+	Span func(ctx context.Context, events []schemas.Event) (_ context.Context, end func(error))
 }
 
 // Worker takes events from the log, scores them, stores them in history and
@@ -144,6 +146,18 @@ func (w *Worker) batch(ctx context.Context) (int, error) {
 	if len(b.Events) == 0 {
 		return 0, nil
 	}
+	end := func(error) {}
+	if w.c.Hooks.Span != nil {
+		ctx, end = w.c.Hooks.Span(ctx, b.Events)
+	}
+	n, err := w.work(ctx, b)
+	end(err)
+	return n, err
+}
+
+// work brings one batch through scoring, history and the alerts log, and
+// commits it.
+func (w *Worker) work(ctx context.Context, b Batch) (int, error) {
 	start := w.c.Now()
 	known := newOverlay(w.c.Context, b.Events)
 	if err := known.load(ctx, needsFacts(b.Events)); err != nil {

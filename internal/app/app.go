@@ -25,6 +25,7 @@ import (
 	"redalert/internal/auth"
 	"redalert/internal/config"
 	"redalert/internal/importer"
+	"redalert/internal/tracing"
 	"redalert/schemas"
 	"redalert/signals"
 	"redalert/signals/text"
@@ -58,6 +59,7 @@ type App struct {
 	Digests *alerting.Digests
 	Clock   *alerting.Clock
 
+	tracing   *tracing.Tracing
 	composer  alerting.Composer
 	transport alerting.Transport // nil without smtp
 	metrics   *prometheus.Registry
@@ -98,6 +100,9 @@ func New(ctx context.Context, cfg config.Config, opt Options) (app *App, err err
 		return nil, err
 	}
 	a.closers = append(a.closers, a.Stores.closers...)
+	if err := a.startTracing(ctx); err != nil {
+		return nil, err
+	}
 	a.wireIngest()
 	if err := a.wireSignals(); err != nil {
 		return nil, err
@@ -110,11 +115,26 @@ func New(ctx context.Context, cfg config.Config, opt Options) (app *App, err err
 	return a, nil
 }
 
+// startTracing is off without an endpoint.
+func (a *App) startTracing(ctx context.Context) (err error) {
+	t := a.Config.Tracing
+	a.tracing, err = tracing.New(ctx, tracing.Config{Endpoint: t.Endpoint, Sample: t.Sample, Service: "redalert", Version: a.Version})
+	if err != nil {
+		return err
+	}
+	a.onClose("tracing", func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		return a.tracing.Close(ctx)
+	})
+	return nil
+}
+
 func (a *App) wireIngest() {
 	s := &a.Stores
 	a.Door = ingest.NewDoor(ingest.DoorConfig{
 		Business: a.Business, Receipts: s.Receipts, Publisher: s.Publisher, Quarantine: s.Quarantine, Blobs: s.Blobs,
-		Identities: s.Customers, Intake: s.Intake, Statuses: s.Statuses, KindOf: a.kindOf, Now: a.Now, Log: a.Log,
+		Identities: s.Customers, Intake: s.Intake, Statuses: s.Statuses, KindOf: a.kindOf, Trace: a.tracing.Parent, Now: a.Now, Log: a.Log,
 	})
 	a.onClose("door", a.Door.Close)
 	a.Mail = email.Decoder{Own: a.ownAddresses(), Threads: s.Threads}
@@ -133,7 +153,7 @@ func (a *App) wireSignals() error {
 	a.Scorer = signals.NewWorker(signals.WorkerConfig{
 		Consumer: s.Consumer(scoreGroup), Alerts: s.Alerts, History: s.History, Context: s.Context, Quarantine: s.Quarantine,
 		Model: a.Model, Business: a.Business, Keep: a.keep, OpenCasesFor: time.Duration(a.Config.Alerting.OpenCasesFor),
-		Now: a.Now, Log: a.Log,
+		Now: a.Now, Log: a.Log, Hooks: signals.Hooks{Span: a.tracing.Batch},
 	})
 	return nil
 }
@@ -150,7 +170,7 @@ func (a *App) wireAlerting() error {
 		Composer: a.composer, PublicURL: a.publicURL(), From: from.String(), Now: a.Now, Log: a.Log,
 	})
 	a.Filer = alerting.NewWorker(alerting.WorkerConfig{
-		Desk: a.Desk, Reader: s.AlertReader(alertGroup), OpenCasesFor: time.Duration(a.Config.Alerting.OpenCasesFor), Log: a.Log,
+		Desk: a.Desk, Reader: s.AlertReader(alertGroup), OpenCasesFor: time.Duration(a.Config.Alerting.OpenCasesFor), Span: a.tracing.Notice, Log: a.Log,
 	})
 	if m := a.Config.SMTP; m != nil {
 		a.transport = mailer.NewSMTP(mailer.Config{

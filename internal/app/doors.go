@@ -47,7 +47,7 @@ func (a *App) handler(url string, roles []Role, demo *web.DemoHooks) (http.Handl
 	if err != nil {
 		return nil, err
 	}
-	return srv.Handler(), nil
+	return a.tracing.Handler(srv.Handler()), nil
 }
 
 // doors are the HTTP doors of input; nil in a process that does not collect.

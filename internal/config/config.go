@@ -26,6 +26,7 @@ type Config struct {
 	Sources  []Source `yaml:"sources"`
 	Network  Network  `yaml:"network"`
 	Log      Log      `yaml:"log"`
+	Tracing  Tracing  `yaml:"tracing"`
 
 	// The three servers of the scaled deployment: all of them or none. Without
 	// them everything lives in the one file.
@@ -143,6 +144,12 @@ type Postgres struct {
 // Scaled reports whether the three servers are configured.
 func (c Config) Scaled() bool { return c.Kafka != nil && c.ClickHouse != nil && c.Postgres != nil }
 
+// Tracing sends OpenTelemetry traces; off without an endpoint.
+type Tracing struct {
+	Endpoint string  `yaml:"endpoint"` // OTLP over HTTP, such as http://collector:4318
+	Sample   float64 `yaml:"sample"`   // share of traces kept, 0 to 1
+}
+
 // Log is what is written to stderr.
 type Log struct {
 	Level  string `yaml:"level"`  // debug | info | warn | error
@@ -156,6 +163,7 @@ func Defaults() Config {
 		Business: Business{Name: "My business", Timezone: "UTC", Currency: "EUR"},
 		Alerting: Alerting{OpenCasesFor: Duration(14 * 24 * time.Hour)},
 		Log:      Log{Level: "info", Format: "text"},
+		Tracing:  Tracing{Sample: 1},
 	}
 }
 

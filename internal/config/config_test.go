@@ -51,6 +51,8 @@ func TestParseBad(t *testing.T) {
 		{"twice", "reviews: [{name: a, url: https://x.example}, {name: a, url: https://y.example}]\n", `the name "a" is used by reviews[0].name already`},
 		{"source", "sources: [{name: shop, kind: webhook}]\n", "webhook_secret_file is missing"},
 		{"public url", "server: {public_url: alerts.example.com}\n", "server.public_url"},
+		{"tracing", "tracing: {endpoint: \"collector:4318\"}\n", "c.yaml:1: tracing.endpoint"},
+		{"sample", "tracing: {sample: 7}\n", "tracing.sample"},
 		{"one server of three", "kafka: {brokers: [\"a:9092\"]}\n", "c.yaml:1: kafka: the three servers come together or not at all; clickhouse and postgres missing"},
 		{"broker", "kafka: {brokers: [a]}\n", `kafka.brokers: "a" is not host:port`},
 		{"no broker", "kafka: {prefix: x}\n", "kafka.brokers: name at least one"},

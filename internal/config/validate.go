@@ -70,7 +70,20 @@ func (c *Config) validate(name string, src []byte) error {
 		k.bad("log.format", "%q; text or json", c.Log.Format)
 	}
 	c.checkServers(k)
+	c.checkTracing(k)
 	return errors.Join(k.errs...)
+}
+
+func (c *Config) checkTracing(k *checker) {
+	if c.Tracing.Sample < 0 || c.Tracing.Sample > 1 {
+		k.bad("tracing.sample", "%v; from 0 to 1", c.Tracing.Sample)
+	}
+	if c.Tracing.Endpoint == "" {
+		return
+	}
+	if u, err := url.Parse(c.Tracing.Endpoint); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		k.bad("tracing.endpoint", "%q is not an address such as http://collector:4318", c.Tracing.Endpoint)
+	}
 }
 
 func (c *Config) checkServer(k *checker) {

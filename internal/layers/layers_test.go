@@ -25,6 +25,7 @@ var may = map[string][]string{
 	"redalert/internal/config":     {"redalert/schemas"},
 	"redalert/internal/auth":       {"redalert/schemas"},
 	"redalert/internal/safehttp":   {},
+	"redalert/internal/tracing":    {"redalert/schemas"},
 	"redalert/internal/sqlite":     {"redalert/schemas", "redalert/ingest", "redalert/signals", "redalert/signals/churn", "redalert/alerting", "redalert/internal/auth"},
 	"redalert/internal/memstore":   {"redalert/schemas", "redalert/ingest", "redalert/signals", "redalert/signals/churn", "redalert/alerting", "redalert/internal/auth"},
 	"redalert/internal/kafka":      {"redalert/schemas", "redalert/ingest", "redalert/signals", "redalert/alerting"},
@@ -127,6 +128,7 @@ var testSupport = map[string][]string{
 	"redalert/internal/servertest": {},
 	"redalert/internal/e2e":        {"redalert/schemas"},
 	"redalert/internal/layers":     {},
+	"redalert/internal/linear":     {},
 }
 
 func init() {

@@ -23,7 +23,7 @@ func (c *crash) check() {
 func (c *crash) checkEvents() map[string]bool {
 	ids := map[string]bool{}
 	natives := map[string]int{}
-	for _, e := range export(c.t, c.data, "events") {
+	for _, e := range c.export("events") {
 		if ids[str(e, "id")] {
 			c.t.Errorf("event %s is exported twice", str(e, "id"))
 		}
@@ -52,7 +52,7 @@ func (c *crash) checkEvents() map[string]bool {
 			c.t.Errorf("%s is there %d times", key, n)
 		}
 	}
-	if q := export(c.t, c.data, "quarantine"); len(q) > 0 {
+	if q := c.export("quarantine"); len(q) > 0 {
 		c.t.Errorf("%d good items were quarantined, the first: %v", len(q), q[0])
 	}
 	return ids
@@ -75,7 +75,7 @@ func nativeKey(e map[string]any) string {
 // checkVerdicts: one verdict for each event; every red one has one alert.
 func (c *crash) checkVerdicts(events map[string]bool) map[string]bool {
 	red, seen := map[string]bool{}, map[string]bool{}
-	for _, v := range export(c.t, c.data, "verdicts") {
+	for _, v := range c.export("verdicts") {
 		id := str(v, "event_id")
 		if seen[id] || !events[id] {
 			c.t.Errorf("verdict of %s: twice %v, event known %v", id, seen[id], events[id])
@@ -89,7 +89,7 @@ func (c *crash) checkVerdicts(events map[string]bool) map[string]bool {
 		c.t.Errorf("%d verdicts for %d events", len(seen), len(events))
 	}
 	alerts := map[string]bool{}
-	for _, a := range export(c.t, c.data, "alerts") {
+	for _, a := range c.export("alerts") {
 		id := str(a, "event_id")
 		if alerts[id] || !red[id] || str(a, "case_id") == "" {
 			c.t.Errorf("alert of %s: twice %v, red %v, case %q", id, alerts[id], red[id], str(a, "case_id"))
@@ -106,7 +106,7 @@ func (c *crash) checkVerdicts(events map[string]bool) map[string]bool {
 func (c *crash) checkCases(red map[string]bool) {
 	in := map[string]string{}
 	open := map[string]string{}
-	for _, k := range export(c.t, c.data, "cases") {
+	for _, k := range c.export("cases") {
 		for _, id := range list(k, "event_ids") {
 			if other := in[id]; other != "" {
 				c.t.Errorf("event %s is in cases %s and %s", id, other, str(k, "id"))
@@ -132,7 +132,7 @@ func (c *crash) checkCases(red map[string]bool) {
 func (c *crash) checkAudit(red map[string]bool) {
 	last := map[string]float64{}
 	filed, notes := map[string]bool{}, map[string]int{}
-	for _, a := range export(c.t, c.data, "case-events") {
+	for _, a := range c.export("case-events") {
 		seq, _ := a["seq"].(float64)
 		if id := str(a, "case_id"); seq != last[id]+1 {
 			c.t.Errorf("case %s: entry %v follows %v", id, seq, last[id])
@@ -159,7 +159,7 @@ func (c *crash) checkAudit(red map[string]bool) {
 // and everybody who had to be told was told.
 func (c *crash) checkNotifications() {
 	byKey, logged := map[string]string{}, map[string]bool{}
-	for _, n := range export(c.t, c.data, "notifications") {
+	for _, n := range c.export("notifications") {
 		key := fmt.Sprint(n["case_id"], n["episode"], n["kind"], n["cause"], n["recipient"], n["channel"])
 		if other := byKey[key]; other != "" {
 			c.t.Errorf("notification %s has two Message-IDs: %s and %s", key, other, str(n, "message_id"))

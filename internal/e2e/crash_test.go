@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -24,18 +25,24 @@ func TestCrash(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the crash test is long")
 	}
-	c := &crash{world: newWorld(t), seed: uint64(time.Now().UnixNano())}
-	t.Logf("seed %d, %d kills", c.seed, *kills)
-	must(t, c.args("user", "add", "manager@shop.example", "--role", "manager")...)
-	c.ingest = must(t, c.args("token", "add", "posts", "--scope", "ingest")...)
-	c.ingest = c.ingest[:len(c.ingest)-1]
-	c.triage = must(t, c.args("token", "add", "desk", "--scope", "triage")...)
-	c.triage = c.triage[:len(c.triage)-1]
-	read := must(t, c.args("token", "add", "look", "--scope", "read")...)
-	c.read = read[:len(read)-1]
+	c := newCrash(t, newWorld(t))
+	c.t.Logf("%d kills", *kills)
 	c.rounds()
 	c.settle()
 	c.check()
+}
+
+// newCrash makes the people and programs that use the server.
+func newCrash(t *testing.T, w *world) *crash {
+	t.Helper()
+	c := &crash{world: w, seed: uint64(time.Now().UnixNano()), acked: map[string]string{}, notes: map[string]bool{}}
+	t.Logf("seed %d", c.seed)
+	must(t, c.args("user", "add", "manager@shop.example", "--role", "manager")...)
+	token := func(name, scope string) string {
+		return strings.TrimSpace(must(t, c.args("token", "add", name, "--scope", scope)...))
+	}
+	c.ingest, c.triage, c.read = token("posts", "ingest"), token("desk", "triage"), token("look", "read")
+	return c
 }
 
 type crash struct {
@@ -43,7 +50,8 @@ type crash struct {
 	seed                 uint64
 	ingest, triage, read string
 
-	base    atomic.Pointer[string] // of the server that lives now
+	base    atomic.Pointer[string] // of the doors that live now
+	desk    atomic.Pointer[string] // of the pages that live now; the same server, unless roles run apart
 	serial  atomic.Int64
 	stopped atomic.Bool
 
@@ -56,8 +64,25 @@ type crash struct {
 }
 
 func (c *crash) rounds() {
-	c.acked, c.notes = map[string]string{}, map[string]bool{}
 	r := rand.New(rand.NewPCG(c.seed, 1))
+	wait := c.feed()
+	for round := 0; round < *kills; round++ {
+		s, err := tryStart(c.t, c.args("run")...)
+		if err != nil {
+			c.t.Errorf("round %d: %v", round, err)
+			break
+		}
+		c.base.Store(&s.url)
+		c.desk.Store(&s.url)
+		time.Sleep(time.Duration(20+r.IntN(330)) * time.Millisecond) // the moment of the kill is the point
+		s.kill()
+	}
+	wait()
+}
+
+// feed uses every door at once until the answered function is called, which
+// waits for the end of it.
+func (c *crash) feed() (stop func()) {
 	var wg sync.WaitGroup
 	for i := range 3 {
 		wg.Go(func() { c.post(i) })
@@ -66,25 +91,17 @@ func (c *crash) rounds() {
 	wg.Go(c.mailAndReviews)
 	wg.Go(c.work)
 	wg.Go(func() { c.imports(rand.New(rand.NewPCG(c.seed, 2))) })
-	for round := 0; round < *kills; round++ {
-		s, err := tryStart(c.t, c.args("run")...)
-		if err != nil {
-			c.t.Errorf("round %d: %v", round, err)
-			break
-		}
-		c.base.Store(&s.url)
-		time.Sleep(time.Duration(20+r.IntN(330)) * time.Millisecond) // the moment of the kill is the point
-		s.kill()
+	return func() {
+		c.stopped.Store(true)
+		wg.Wait()
 	}
-	c.stopped.Store(true)
-	wg.Wait()
 }
 
 // until retries one item until some server acknowledged it, or answers false
 // once the last server is gone.
-func (c *crash) until(try func(base string) bool) bool {
+func (c *crash) until(where *atomic.Pointer[string], try func(base string) bool) bool {
 	for !c.stopped.Load() {
-		if base := c.base.Load(); base != nil && try(*base) {
+		if base := where.Load(); base != nil && try(*base) {
 			return true
 		}
 		time.Sleep(3 * time.Millisecond)
@@ -137,7 +154,7 @@ func (c *crash) post(worker int) {
 		n := c.serial.Add(1)
 		id := fmt.Sprintf("api-%d", n)
 		body := c.event("posts", id, n)
-		if c.until(func(base string) bool {
+		if c.until(&c.base, func(base string) bool {
 			code, b, err := request(base, http.MethodPost, "/v1/events", c.ingest, "application/cloudevents+json", body)
 			return err == nil && c.taken(code, b)
 		}) {
@@ -159,7 +176,7 @@ func (c *crash) hooks() {
 		n := c.serial.Add(1)
 		id := fmt.Sprintf("hook-%d", n)
 		body := c.event("shop", id, n)
-		if c.until(func(base string) bool {
+		if c.until(&c.base, func(base string) bool {
 			code, b, err := c.hook(base, "shop", "msg-"+id, body)
 			return err == nil && c.taken(code, b)
 		}) {
@@ -250,7 +267,7 @@ func (c *crash) work() {
 				State   string
 			}
 		}
-		ok := c.until(func(base string) bool {
+		ok := c.until(&c.desk, func(base string) bool {
 			code, b, err := request(base, http.MethodGet, "/v1/cases?limit=50", c.read, "", nil)
 			return err == nil && code == http.StatusOK && json.Unmarshal(b, &page) == nil && len(page.Items) > 0
 		})
@@ -260,7 +277,7 @@ func (c *crash) work() {
 		one := page.Items[i%len(page.Items)]
 		text := fmt.Sprintf("note %d", i)
 		body, _ := json.Marshal(map[string]any{"version": one.Version, "text": text})
-		if base := c.base.Load(); base != nil {
+		if base := c.desk.Load(); base != nil {
 			if code, _, err := request(*base, http.MethodPost, "/v1/cases/"+one.ID+"/notes", c.triage, "application/json", body); err == nil && code/100 == 2 {
 				c.mu.Lock()
 				c.notes[text] = true
@@ -277,7 +294,7 @@ func (c *crash) settle() {
 	s := start(c.t, c.args("run")...)
 	eventually(c.t, 90*time.Second, "every mail and review collected", func() bool {
 		have := map[string]int{}
-		for _, e := range export(c.t, c.data, "events") {
+		for _, e := range c.export("events") {
 			have[str(e, "source")]++
 		}
 		return have["care"] >= len(c.mails) && have["town"] >= len(c.review)

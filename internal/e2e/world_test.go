@@ -71,6 +71,12 @@ func (w *world) args(cmd ...string) []string {
 	return append(cmd, "-c", w.config, "--data", w.data)
 }
 
+// export answers the records of one kind, out of whichever stores are in use.
+func (w *world) export(kind string) []map[string]any {
+	w.t.Helper()
+	return export(w.t, w.data, kind, "-c", w.config)
+}
+
 func listen(t testing.TB) (net.Listener, int) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

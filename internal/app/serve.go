@@ -98,13 +98,18 @@ func (a *App) Serve(ctx context.Context, opt ServeOptions) error {
 	return nil
 }
 
+// newCron makes the alarm clock. Order of the chain: Skip outside, Recover
+// inside — the other way round one panic would stop the job for good. It knows
+// UTC alone, where no hour is skipped or comes twice.
+func newCron(log cron.Logger) *cron.Cron {
+	return cron.New(cron.WithLocation(time.UTC), cron.WithChain(cron.SkipIfStillRunning(log), cron.Recover(log)))
+}
+
 // tickEveryMinute runs the clock's jobs. Which of them are due is decided by
-// alerting.Clock, in business time and only once each; cron only wakes it.
-// Order of the chain: Skip outside, Recover inside — the other way round one
-// panic would stop the job for good.
+// alerting.Clock, in business time and only once each; cron only wakes it, and
+// what was missed is caught up at the start.
 func (a *App) tickEveryMinute(ctx context.Context) error {
-	log := cronLog{a.Log}
-	c := cron.New(cron.WithLocation(time.UTC), cron.WithChain(cron.SkipIfStillRunning(log), cron.Recover(log)))
+	c := newCron(cronLog{a.Log})
 	tick := func() {
 		if err := a.Tick(ctx, a.Now()); err != nil && ctx.Err() == nil {
 			a.Log.Error("clock jobs failed; they are tried again in a minute", "error", err)

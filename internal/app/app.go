@@ -64,6 +64,7 @@ type App struct {
 	composer  alerting.Composer
 	transport alerting.Transport // nil without smtp
 	metrics   *prometheus.Registry
+	scoring   *scoreMetrics
 	closers   []closer
 }
 
@@ -127,11 +128,11 @@ func (a *App) wireSignals() error {
 	if err != nil {
 		return fmt.Errorf("text model: %w", err)
 	}
-	a.Model = model
+	a.Model, a.scoring = model, newScoreMetrics()
 	a.Scorer = signals.NewWorker(signals.WorkerConfig{
 		Consumer: a.DB.Consumer("score"), Alerts: a.DB, History: a.DB, Context: a.DB, Quarantine: a.DB.Quarantine(),
 		Model: a.Model, Business: a.Business, Keep: a.keep, OpenCasesFor: time.Duration(a.Config.Alerting.OpenCasesFor),
-		Now: a.Now, Log: a.Log,
+		Now: a.Now, Log: a.Log, Hooks: a.scoring.hooks(),
 	})
 	return nil
 }

@@ -127,6 +127,7 @@ var testSupport = map[string][]string{
 	"redalert/internal/servertest": {},
 	"redalert/internal/e2e":        {"redalert/schemas"},
 	"redalert/internal/layers":     {},
+	"redalert/internal/deploy":     {},
 }
 
 func init() {

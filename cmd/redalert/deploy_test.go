@@ -116,3 +116,16 @@ func TestCommandsOfTheImageExist(t *testing.T) {
 		check(t, "Dockerfile", line)
 	}
 }
+
+// TestCommandOfTheUnitExists: what systemd starts, for each role.
+func TestCommandOfTheUnitExists(t *testing.T) {
+	b, err := os.ReadFile("../../deploy/systemd/redalert@.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`(?m)^ExecStart=/usr/local/bin/redalert (.*)$`).FindStringSubmatch(string(b))
+	if m == nil || !strings.Contains(m[1], "--role %i") {
+		t.Fatalf("the unit starts %v", m)
+	}
+	check(t, "redalert@.service", strings.Fields(m[1]))
+}

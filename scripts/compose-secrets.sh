@@ -37,7 +37,7 @@ KafkaServer {
     user_redalert="$kafka";
 };
 END
-hash=$(printf %s "$clickhouse" | sha256sum | cut -d' ' -f1)
+hash=$(printf %s "$clickhouse" | { sha256sum 2>/dev/null || shasum -a 256; } | cut -d' ' -f1)
 put clickhouse_password_hash.xml <<END
 <clickhouse><users><redalert><password_sha256_hex>$hash</password_sha256_hex></redalert></users></clickhouse>
 END

@@ -129,3 +129,18 @@ func TestCommandOfTheUnitExists(t *testing.T) {
 	}
 	check(t, "redalert@.service", strings.Fields(m[1]))
 }
+
+// TestCommandsOfTheOperationsPageExist: what stands there can be typed.
+func TestCommandsOfTheOperationsPageExist(t *testing.T) {
+	b, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := regexp.MustCompile(`(?m)^(?:redalert|docker compose run --rm --no-deps web) ([^#\n]+)`).FindAllStringSubmatch(string(b), -1)
+	if len(lines) < 5 {
+		t.Fatalf("only %d commands were found", len(lines))
+	}
+	for _, m := range lines {
+		check(t, "docs/operations.md", strings.Fields(m[1]))
+	}
+}

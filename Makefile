@@ -10,7 +10,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 AXE_VERSION := 4.14.1
 AXE := .cache/axe/$(AXE_VERSION)/axe.min.js
 
-.PHONY: help build demo test check fmt vet lint unit fuzz-seeds bench screenshots crash-long fuzz clean
+.PHONY: help build demo test check fmt vet lint unit fuzz-seeds bench screenshots crash-long fuzz compose-secrets clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s $$'\t'
@@ -56,6 +56,9 @@ fuzz: ## search each fuzz target for 30 seconds
 	@for p in $$($(GO) list ./...); do \
 	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
 	    echo "== $$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 30s $$p || exit 1; done; done
+
+compose-secrets: ## write the passwords of docker-compose.yml into ./secrets, once
+	@./scripts/compose-secrets.sh secrets
 
 clean: ## remove what was built
 	rm -rf bin .cache

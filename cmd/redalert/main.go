@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // time zones also where the system has none: images without a file system, Windows
 
 	"github.com/spf13/cobra"
 

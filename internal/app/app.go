@@ -63,6 +63,7 @@ type App struct {
 	composer  alerting.Composer
 	transport alerting.Transport // nil without smtp
 	metrics   *prometheus.Registry
+	scoring   *scoreMetrics
 	closers   []closer
 }
 
@@ -148,12 +149,13 @@ func (a *App) wireSignals() error {
 	if err != nil {
 		return fmt.Errorf("text model: %w", err)
 	}
-	a.Model = model
-	s := &a.Stores
+	a.Model, a.scoring = model, newScoreMetrics()
+	s, hooks := &a.Stores, a.scoring.hooks()
+	hooks.Span = a.tracing.Batch
 	a.Scorer = signals.NewWorker(signals.WorkerConfig{
 		Consumer: s.Consumer(scoreGroup), Alerts: s.Alerts, History: s.History, Context: s.Context, Quarantine: s.Quarantine,
 		Model: a.Model, Business: a.Business, Keep: a.keep, OpenCasesFor: time.Duration(a.Config.Alerting.OpenCasesFor),
-		Now: a.Now, Log: a.Log, Hooks: signals.Hooks{Span: a.tracing.Batch},
+		Now: a.Now, Log: a.Log, Hooks: hooks,
 	})
 	return nil
 }

@@ -129,6 +129,7 @@ var testSupport = map[string][]string{
 	"redalert/internal/e2e":        {"redalert/schemas"},
 	"redalert/internal/layers":     {},
 	"redalert/internal/linear":     {},
+	"redalert/internal/deploy":     {},
 }
 
 func init() {

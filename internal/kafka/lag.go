@@ -127,12 +127,15 @@ func (n *connections) committed(ctx context.Context, topic, groupID string, ids 
 	if err != nil {
 		return nil, err
 	}
-	if res.Error != nil {
-		return nil, res.Error
-	}
 	done := map[int]int64{}
 	for _, id := range ids {
 		done[id] = -1
+	}
+	if errors.Is(res.Error, kafkago.GroupIdNotFound) { // it has never committed
+		return done, nil
+	}
+	if res.Error != nil {
+		return nil, res.Error
 	}
 	for _, p := range res.Topics[topic] {
 		if p.Error != nil {

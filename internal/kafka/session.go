@@ -32,8 +32,8 @@ type partition struct {
 	id        int
 	entries   []*entry // from committed on, rising
 	bytes     int
-	committed int64 // the next offset that is not committed; below 0: not known yet
-	next      int64 // the next offset to read; below 0: from the start of the log
+	committed int64     // the next offset that is not committed; below 0: not known yet
+	next      int64     // the next offset to read; below 0: from the start of the log
 	read      time.Time // when something was last read in this session; zero for never
 }
 
@@ -42,8 +42,8 @@ type partition struct {
 type session struct {
 	m      *member
 	gen    *kafkago.Generation
-	parts  []*partition  // by id
-	turn   int           // which partition is first in the next batch
+	parts  []*partition // by id
+	turn   int          // which partition is first in the next batch
 	began  time.Time
 	ended  bool          // m.mu guards it
 	commit chan struct{} // holds one token: the right to commit

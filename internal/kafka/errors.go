@@ -19,8 +19,8 @@ var (
 	// ErrClosed is returned by everything after Close.
 	ErrClosed = errors.New("the log is closed")
 	// ErrStale is returned by the Commit of a batch whose partitions have been
-	// given out anew since. Nothing was changed; the events come again, to this
-	// member or another.
+	// given out anew since. It took nothing back that another member has
+	// committed; the events come again, to this member or another.
 	ErrStale = errors.New("the batch's partitions were given out anew since it was fetched")
 	// ErrStalled is returned by Fetch when events wait, the brokers answer, and
 	// rebuilding the member did not help. The process should end and be started anew.

@@ -150,15 +150,17 @@ func (s *session) ahead(upto map[int]int64) (map[int]int64, error) {
 
 // committed takes the broker's answer to a commit.
 func (s *session) committed(offsets map[int]int64, err error) error {
-	if err != nil {
-		if fenced(err) {
-			s.end()
-			return fmt.Errorf("commit %s: %w: %w", s.m.id, ErrStale, err)
-		}
-		return unavailable("commit "+s.m.id, err)
+	if err != nil && fenced(err) {
+		s.end()
 	}
 	s.m.mu.Lock()
 	defer s.m.mu.Unlock()
+	switch {
+	case err != nil && s.ended:
+		return fmt.Errorf("commit %s: %w: %w", s.m.id, ErrStale, err)
+	case err != nil:
+		return unavailable("commit "+s.m.id, err)
+	}
 	for _, p := range s.parts {
 		if to, ok := offsets[p.id]; ok {
 			s.m.stats.Committed += p.drop(to)

@@ -23,8 +23,12 @@ const (
 // buffer stops it.
 func (s *session) read(ctx context.Context, n *connections, p *partition) {
 	pause := firstBackoff
-	for s.room(ctx, p) {
-		err := s.readOnce(ctx, n, p)
+	for {
+		room := s.room(ctx, p)
+		if room == 0 {
+			return
+		}
+		err := s.readOnce(ctx, n, p, room)
 		if ctx.Err() != nil {
 			return
 		}
@@ -44,25 +48,26 @@ func (s *session) read(ctx context.Context, n *connections, p *partition) {
 // stay within Config.BufferBytes, but for one message each.
 func (s *session) share() int { return s.m.cfg.BufferBytes / max(1, len(s.parts)) }
 
-// room waits until half the partition's share is free; false when ctx ended.
-func (s *session) room(ctx context.Context, p *partition) bool {
-	for {
+// room waits until half the partition's share is free, and answers how much is;
+// 0 when ctx ended.
+func (s *session) room(ctx context.Context, p *partition) int {
+	for ctx.Err() == nil {
 		s.m.mu.Lock()
-		free := p.bytes == 0 || p.bytes <= s.share()/2
+		free, empty := s.share()-p.bytes, p.bytes == 0
 		woken := s.m.wake.wait()
 		s.m.mu.Unlock()
-		if free && ctx.Err() == nil {
-			return true
+		if empty || free >= s.share()/2 {
+			return max(free, 1)
 		}
 		select {
 		case <-ctx.Done():
-			return false
 		case <-woken:
 		}
 	}
+	return 0
 }
 
-func (s *session) readOnce(ctx context.Context, n *connections, p *partition) error {
+func (s *session) readOnce(ctx context.Context, n *connections, p *partition, room int) error {
 	if p.next < 0 {
 		return s.locate(ctx, n, p)
 	}
@@ -70,7 +75,7 @@ func (s *session) readOnce(ctx context.Context, n *connections, p *partition) er
 	defer cancel()
 	res, err := n.client.Fetch(ctx, &kafkago.FetchRequest{
 		Topic: s.m.topic, Partition: p.id, Offset: p.next, MinBytes: 1, MaxWait: longPoll,
-		MaxBytes: int64(min(max(s.share()/2, smallestFetch), largestFetch)),
+		MaxBytes: int64(min(max(s.share()/3, smallestFetch), largestFetch)),
 	})
 	if err != nil {
 		return err
@@ -81,7 +86,7 @@ func (s *session) readOnce(ctx context.Context, n *connections, p *partition) er
 	if res.Error != nil {
 		return res.Error
 	}
-	entries, next, err := s.decode(res.Records, p)
+	entries, next, err := s.decode(res.Records, p, room)
 	s.keep(p, entries, next)
 	return err
 }
@@ -115,9 +120,10 @@ func (s *session) locate(ctx context.Context, n *connections, p *partition) erro
 	return nil
 }
 
-// decode copies the records out. The next offset to read is behind all of
-// them, control records of transactions too, which are no events.
-func (s *session) decode(records kafkago.RecordReader, p *partition) (entries []*entry, next int64, err error) {
+// decode copies out the records that there is room for, at least one. The next
+// offset to read is behind them, and behind control records of transactions,
+// which are no events.
+func (s *session) decode(records kafkago.RecordReader, p *partition, room int) (entries []*entry, next int64, err error) {
 	next = p.next
 	for _, r := range flatten(records) {
 		_, control := r.(*protocol.ControlBatch)
@@ -136,12 +142,16 @@ func (s *session) decode(records kafkago.RecordReader, p *partition) (entries []
 			if rec.Offset < next {
 				continue // a broker answers whole batches
 			}
+			e := &entry{offset: rec.Offset, value: value}
+			if room -= e.size(); room < 0 && len(entries) > 0 {
+				return entries, next, nil
+			}
 			if rec.Offset > next {
 				s.m.gap(p.id, next, rec.Offset)
 			}
 			next = rec.Offset + 1
 			if !control {
-				entries = append(entries, &entry{offset: rec.Offset, value: value})
+				entries = append(entries, e)
 			}
 		}
 	}

@@ -205,7 +205,9 @@ func (s *session) end() {
 	s.m.wake.all()
 }
 
-// run reads the partitions until ctx ends with the generation.
+// run reads the partitions until ctx ends with the generation. It stays until a
+// commit on its way is answered: the group still takes it, and the library
+// closes the connection when we return.
 func (s *session) run(ctx context.Context, n *connections) {
 	var wg sync.WaitGroup
 	for _, p := range s.parts {
@@ -214,4 +216,6 @@ func (s *session) run(ctx context.Context, n *connections) {
 	<-ctx.Done()
 	s.end()
 	wg.Wait()
+	<-s.commit
+	s.commit <- struct{}{}
 }

@@ -44,8 +44,43 @@ func (l *Log) Migrate(ctx context.Context) error {
 			problems = append(problems, err)
 		}
 	}
+	if len(problems) == 0 {
+		problems = append(problems, unavailable("topics that were created", l.settled(ctx)))
+	}
 	l.conns.close() // so that the topics are seen at once
 	return errors.Join(problems...)
+}
+
+// settled waits, at most callTimeout, until the brokers know the topics and
+// their leaders: one that was created is usable only a moment later.
+func (l *Log) settled(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	for {
+		err := l.look(ctx)
+		if err == nil || sleep(ctx, firstBackoff) != nil {
+			return err
+		}
+	}
+}
+
+// look asks for both logs' ends, over connections that have cached nothing.
+func (l *Log) look(ctx context.Context) error {
+	n, err := connect(&l.cfg)
+	if err != nil {
+		return err
+	}
+	defer n.close()
+	for _, topic := range []string{l.cfg.Prefix + TopicFeedback, l.cfg.Prefix + TopicAlerts} {
+		ids, err := n.partitions(ctx, topic)
+		if err != nil {
+			return err
+		}
+		if _, err := n.ends(ctx, topic, ids); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (l *Log) migrate(ctx context.Context, n *connections, name string) error {

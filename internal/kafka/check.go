@@ -31,11 +31,9 @@ func (l *Log) Check(ctx context.Context) error {
 		}
 		brokers = found
 	}
-	if brokers == nil {
-		return errors.Join(problems...)
-	}
-	problems = append(problems, l.checkAdvertised(ctx, n, brokers)...)
-	if len(problems) > 0 {
+	away := l.checkAdvertised(ctx, n, brokers)
+	problems = append(problems, away...)
+	if len(away) == len(brokers) { // none to ask
 		return errors.Join(problems...)
 	}
 	for _, topic := range []string{TopicFeedback, TopicAlerts} {
@@ -100,7 +98,7 @@ func (l *Log) checkTopic(ctx context.Context, n *connections, name string) (prob
 		bad("%w", tooFew(t.partitions, l.cfg.Partitions))
 	}
 	if t.replicas < l.cfg.Replication {
-		bad("it has %d copies and %d are configured (kafka.replication); a broker that is lost may take events with it", t.replicas, l.cfg.Replication)
+		bad("it has %d copies and %d are configured; a broker that is lost may take events with it", t.replicas, l.cfg.Replication)
 	}
 	if ms := t.number(retentionMS); ms < 0 || ms > maxRetention.Milliseconds() {
 		bad(`it is kept for more than 30 days; run "redalert migrate"`)

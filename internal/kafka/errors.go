@@ -74,9 +74,9 @@ func advise(err error) string {
 	case errors.Is(err, kafkago.SASLAuthenticationFailed):
 		return "the user name or password is wrong (kafka.sasl)"
 	case errors.Is(err, kafkago.UnsupportedSASLMechanism):
-		return "the broker does not offer this mechanism (kafka.sasl.mechanism)"
+		return "the broker does not offer this mechanism (kafka.sasl)"
 	case errors.As(err, &authority):
-		return "the broker's certificate is signed by an authority unknown here; name its file (kafka.tls.ca_file)"
+		return "the broker's certificate is signed by an authority unknown here; name its certificate (kafka.tls)"
 	case errors.As(err, &hostname):
 		return "the broker's certificate is for another host name; use that name in kafka.brokers and advertised.listeners"
 	case errors.As(err, &invalid):

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -328,4 +329,21 @@ func TestFetchSaysThatBrokersAreDown(t *testing.T) {
 	if _, err := l.Consumer("g").Fetch(ctx, 1); !errors.Is(err, ingest.ErrUnavailable) || !strings.Contains(err.Error(), "is the broker running?") {
 		t.Fatalf("Fetch: %v", err)
 	}
+}
+
+func TestCloseLeavesNothingBehind(t *testing.T) {
+	addr := fake(t).ListenAddrs()[0]
+	l := open(t, config(addr))
+	publish(t, l, events("e", 5, 1))
+	l.Close()
+	before := runtime.NumGoroutine()
+	for range 5 {
+		o := second(t, l, nil)
+		publish(t, o, events("f", 1, 1))
+		fetchSome(t, o.Consumer("g"), 1)
+		if err := o.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "goroutines end with the log", 10*time.Second, func() bool { return runtime.NumGoroutine() <= before+2 })
 }

@@ -150,7 +150,7 @@ func (n *connections) create(ctx context.Context, name string, c *Config) error 
 	case errors.Is(err, kafkago.TopicAlreadyExists): // another migrate, at the same time
 		return nil
 	case errors.Is(err, kafkago.InvalidReplicationFactor):
-		return fmt.Errorf("%d copies are configured (kafka.replication), more than there are brokers: %w", c.Replication, err)
+		return fmt.Errorf("%d copies are configured, more than there are brokers: %w", c.Replication, err)
 	}
 	return err
 }

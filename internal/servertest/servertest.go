@@ -3,7 +3,8 @@
 // loopback port, and ends with the test that started it; an address given by
 // the environment is used instead where there is one:
 //
-//	REDALERT_TEST_KAFKA       host:port of a Kafka broker (plain text)
+//	REDALERT_TEST_KAFKA       host:port of a Kafka broker (plain text; it has to allow
+//	                          sessions of half a second: group.min.session.timeout.ms=500)
 //	REDALERT_TEST_CLICKHOUSE  host:port of a ClickHouse server (native protocol)
 //	REDALERT_TEST_POSTGRES    connection URL of a PostgreSQL that may create databases
 //

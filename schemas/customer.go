@@ -34,6 +34,14 @@ func (c Customer) DisplayName() string {
 	return "Unknown customer"
 }
 
+// Alias says that an id given out before is the same customer as Canonical,
+// which is never an alias itself. Version grows with every change of the alias
+// table, so that a reader can ask for what is new.
+type Alias struct {
+	ID, Canonical string
+	Version       int64
+}
+
 // Sighting is one mention of a customer at the door.
 type Sighting struct {
 	Customer CustomerRef

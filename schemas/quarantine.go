@@ -23,6 +23,7 @@ const (
 	QUnknownType = "unknown_type" //
 	QStructure   = "structure"    // MIME too deep, too many parts …
 	QScorer      = "scorer"       // the scorer failed on it
+	QHistory     = "history"      // history can never keep it
 )
 
 // Quarantined is an item that could not be taken in (or scored), with all that

@@ -3,6 +3,7 @@ package signals
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"redalert/schemas"
@@ -48,7 +49,10 @@ type Quarantine interface {
 type History interface {
 	// Store keeps events and verdicts, idempotent by event id, in one
 	// transaction, and answers the standing verdict of each: the first one
-	// stored wins over a replay.
+	// stored wins over a replay. An event that can never be kept does not
+	// block the others: Store then answers *RejectedError, which names each
+	// such event; of the others none, some or all may be stored. Set those
+	// aside and store the rest again.
 	Store(ctx context.Context, scored []schemas.Scored) ([]schemas.Verdict, error)
 	// Events, Verdicts and Orders list in a stable order; events by
 	// (collected_at, id), verdicts by (scored_at, id), orders by (placed_at, ref).
@@ -57,6 +61,24 @@ type History interface {
 	Orders(ctx context.Context, q schemas.ListQuery) (schemas.Page[schemas.OrderRecord], error)
 	// Trend answers a chart. Kind is alerts or churn.
 	Trend(ctx context.Context, kind string, q schemas.TrendQuery) (schemas.Trend, error)
+}
+
+// RejectedError is returned by History.Store for events that it can never keep,
+// however often they are tried: their data does not fit. Every other error of
+// Store may pass.
+type RejectedError struct {
+	Events []Rejection // at least one
+}
+
+// Rejection is one event that history cannot keep. Its Reason is for people; it
+// may quote a value of the event, so it is not for logs.
+type Rejection struct {
+	EventID string
+	Reason  string
+}
+
+func (e *RejectedError) Error() string {
+	return fmt.Sprintf("history can never keep %d events, among them %s", len(e.Events), e.Events[0].EventID)
 }
 
 // Records answers single things out of history, for pages.

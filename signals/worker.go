@@ -41,14 +41,15 @@ type WorkerConfig struct {
 type Hooks struct {
 	Batch       func(events int, took time.Duration)     // a batch was committed
 	Verdict     func(e schemas.Event, v schemas.Verdict) // the standing verdict of each event of a committed batch
-	Quarantined func(n int)                              // events the scorer failed on
+	Quarantined func(n int)                              // events that could not be scored or kept
 	Failed      func(stage string)                       // fetch, context, history, quarantine, alerts or commit
 	// Span opens a trace span around the work on a batch; end gets its outcome.
 	Span func(ctx context.Context, events []schemas.Event) (_ context.Context, end func(error))
 }
 
 // Worker takes events from the log, scores them, stores them in history and
-// publishes notices, in that order; only then it commits. A crash or failure in
+// publishes notices, in that order; only then it commits. An event that cannot
+// be scored or kept goes to quarantine and blocks no other. A crash or failure in
 // between replays the batch, and the replay changes nothing: history keeps the
 // first verdict and readers of notices are idempotent by event id. One Worker is
 // used by one goroutine; several workers may share a log.
@@ -167,7 +168,7 @@ func (w *Worker) work(ctx context.Context, b Batch) (int, error) {
 	if err := w.setAside(ctx, bad, b.Events); err != nil {
 		return 0, w.failed("quarantine", err)
 	}
-	standing, err := w.store(ctx, scored)
+	scored, standing, err := w.store(ctx, scored)
 	if err != nil {
 		return 0, w.failed("history", err)
 	}
@@ -198,15 +199,54 @@ func (w *Worker) report(scored []schemas.Scored, standing []schemas.Verdict, too
 	}
 }
 
-func (w *Worker) store(ctx context.Context, scored []schemas.Scored) ([]schemas.Verdict, error) {
-	if len(scored) == 0 {
-		return nil, nil
+// store keeps scored events in history and answers those it kept with their
+// standing verdicts. What history can never keep goes to quarantine instead,
+// and the others are stored.
+func (w *Worker) store(ctx context.Context, scored []schemas.Scored) ([]schemas.Scored, []schemas.Verdict, error) {
+	for len(scored) > 0 {
+		standing, err := w.c.History.Store(ctx, scored)
+		var rejected *RejectedError
+		if errors.As(err, &rejected) {
+			rest, bad, events := w.without(scored, rejected.Events)
+			if len(bad) == 0 {
+				return nil, nil, fmt.Errorf("history rejects events it was not given: %w", err)
+			}
+			if err := w.setAside(ctx, bad, events); err != nil {
+				return nil, nil, err
+			}
+			scored = rest
+			continue
+		}
+		if err == nil && len(standing) != len(scored) {
+			err = fmt.Errorf("history answered %d verdicts for %d events", len(standing), len(scored))
+		}
+		return scored, standing, err
 	}
-	standing, err := w.c.History.Store(ctx, scored)
-	if err == nil && len(standing) != len(scored) {
-		err = fmt.Errorf("history answered %d verdicts for %d events", len(standing), len(scored))
+	return nil, nil, nil
+}
+
+// without parts a batch into what history may keep and what it rejects, each
+// rejected event once.
+func (w *Worker) without(scored []schemas.Scored, rejections []Rejection) (rest []schemas.Scored, bad []schemas.Quarantined, events []schemas.Event) {
+	reasons := make(map[string]string, len(rejections))
+	for _, r := range rejections {
+		reasons[r.EventID] = r.Reason
 	}
-	return standing, err
+	at := w.c.Now().UTC().Truncate(time.Millisecond)
+	seen := map[string]bool{}
+	for _, s := range scored {
+		reason, ok := reasons[s.Event.ID]
+		switch {
+		case !ok:
+			rest = append(rest, s)
+		case !seen[s.Event.ID]:
+			seen[s.Event.ID] = true
+			w.c.Log.Error("history cannot keep an event; it is in quarantine", "event", s.Event.ID, "type", s.Event.Type)
+			bad = append(bad, quarantined(s.Event, schemas.QHistory, "history cannot keep this event: "+reason, at))
+			events = append(events, s.Event)
+		}
+	}
+	return rest, bad, events
 }
 
 // score gives every event its verdict; an event that makes the scorer panic
@@ -220,7 +260,7 @@ func (w *Worker) score(events []schemas.Event, known *overlay) ([]schemas.Scored
 		if err != nil {
 			// No text of the customer here: the panic is ours, its value is not logged.
 			w.c.Log.Error("the scorer failed on an event; it is in quarantine", "event", ev.ID, "type", ev.Type)
-			bad = append(bad, quarantined(ev, err, at))
+			bad = append(bad, quarantined(ev, schemas.QScorer, err.Error(), at))
 			continue
 		}
 		v.ScoredAt = at
@@ -246,7 +286,7 @@ func (w *Worker) scoreOne(ev schemas.Event, known *overlay) (v schemas.Verdict, 
 	return Score(ev, c, w.c.Model), nil
 }
 
-// setAside puts what the scorer failed on into quarantine.
+// setAside puts what could not be scored or kept into quarantine.
 func (w *Worker) setAside(ctx context.Context, bad []schemas.Quarantined, events []schemas.Event) error {
 	if len(bad) == 0 {
 		return nil
@@ -284,12 +324,12 @@ func (w *Worker) keep(ctx context.Context, rows []schemas.Quarantined, events []
 	return nil
 }
 
-// quarantined makes the row of an event the scorer failed on. Its locator is
-// the event id.
-func quarantined(ev schemas.Event, err error, at time.Time) schemas.Quarantined {
-	sum := sha256.Sum256([]byte(schemas.QScorer + "\x00" + ev.Source + "\x00" + ev.ID + "\x00" + ev.RawSHA256))
-	return schemas.Quarantined{ID: hex.EncodeToString(sum[:16]), Source: ev.Source, Code: schemas.QScorer,
-		Reason:  err.Error() + "; it is kept here, and may be replayed after an update",
+// quarantined makes the row of an event that was set aside. Its locator is the
+// event id.
+func quarantined(ev schemas.Event, code, reason string, at time.Time) schemas.Quarantined {
+	sum := sha256.Sum256([]byte(code + "\x00" + ev.Source + "\x00" + ev.ID + "\x00" + ev.RawSHA256))
+	return schemas.Quarantined{ID: hex.EncodeToString(sum[:16]), Source: ev.Source, Code: code,
+		Reason:  reason + "; it is kept here, and may be replayed after an update",
 		Locator: ev.ID, At: at, RawSHA256: ev.RawSHA256, State: schemas.QuarantineOpen, Replay: "event"}
 }
 

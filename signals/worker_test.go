@@ -104,10 +104,14 @@ func (c consumer) Fetch(ctx context.Context, n int) (signals.Batch, error) {
 }
 
 func newWorker(f *faulty, m signals.TextModel) *signals.Worker {
-	return signals.NewWorker(signals.WorkerConfig{
+	return signals.NewWorker(workerConfig(f, m))
+}
+
+func workerConfig(f *faulty, m signals.TextModel) signals.WorkerConfig {
+	return signals.WorkerConfig{
 		Consumer: consumer{f.Consumer("score"), f}, Alerts: alerts{f}, History: history{f.Store, f}, Context: facts{f.Store, f},
 		Quarantine: aside{f.Quarantine(), f}, Model: m, Business: schemas.Business{Currency: "EUR"}, Now: func() time.Time { return noon.Add(time.Hour) },
-	})
+	}
 }
 
 func publish(t testing.TB, f *faulty, evs ...schemas.Event) {
@@ -358,4 +362,38 @@ func BenchmarkWorker(b *testing.B) {
 		drain(b, w)
 	}
 	b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "events/s")
+}
+
+// TestWorkerSetsAsideWhatHistoryRejects: an event that history can never keep
+// goes to quarantine with its bytes; the rest of its batch gets in, once.
+func TestWorkerSetsAsideWhatHistoryRejects(t *testing.T) {
+	f := &faulty{Store: memstore.New()}
+	evs := mixed(t)
+	wrong := numbered(event(t, schemas.OrderPlaced, schemas.Order{OrderRef: "w", Total: eur(1)}), "wrong", "c1", noon)
+	wrong.Data = json.RawMessage(`{"order_ref":"w","total":"much"}`)
+	evs = slices.Insert(evs, 3, wrong)
+	publish(t, f, evs...)
+	var kept [][]byte
+	c := workerConfig(f, says(0.1))
+	c.Keep = func(_ context.Context, raw []byte) (string, error) {
+		kept = append(kept, raw)
+		return "sum", nil
+	}
+	var quarantined, committed int
+	c.Hooks = signals.Hooks{Quarantined: func(n int) { quarantined += n }, Batch: func(n int, _ time.Duration) { committed += n }}
+	drain(t, signals.NewWorker(c))
+	if vs := verdicts(t, f); len(vs) != len(evs)-1 || quarantined != 1 || committed != len(evs)-1 {
+		t.Errorf("%d verdicts, %d in quarantine, %d committed of %d events", len(vs), quarantined, committed, len(evs))
+	}
+	page, err := f.Quarantine().List(context.Background(), schemas.QuarantineOpen, schemas.ListQuery{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(page.Items) != 1 || page.Items[0].Code != schemas.QHistory || page.Items[0].Locator != "wrong" || page.Items[0].RawSHA256 != "sum" {
+		t.Fatalf("quarantine %+v", page.Items)
+	}
+	var back schemas.Event
+	if err := back.UnmarshalJSON(kept[0]); err != nil || back.ID != "wrong" {
+		t.Errorf("kept %s, %v", kept[0], err)
+	}
 }

@@ -3,6 +3,7 @@ package memstore
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
 	"sync"
@@ -33,15 +34,23 @@ func (s *Store) Store(ctx context.Context, scored []schemas.Scored) ([]schemas.V
 		return nil, err
 	}
 	orders := map[string]churn.OrderEvent{}
+	var rejected signals.RejectedError
 	for _, x := range scored {
+		if len(x.Event.Data) > 0 && !json.Valid(x.Event.Data) {
+			rejected.Events = append(rejected.Events, signals.Rejection{EventID: x.Event.ID, Reason: "its data is no JSON"})
+			continue
+		}
 		if !x.Event.Type.IsOrder() {
 			continue
 		}
 		o, err := churn.ReadOrderEvent(x.Event)
 		if err != nil {
-			return nil, err
+			rejected.Events = append(rejected.Events, signals.Rejection{EventID: x.Event.ID, Reason: err.Error()})
 		}
 		orders[x.Event.ID] = o
+	}
+	if len(rejected.Events) > 0 {
+		return nil, &rejected
 	}
 	h := &s.history
 	h.mu.Lock()

@@ -23,6 +23,8 @@ type people struct {
 	mu    sync.Mutex
 	owner map[ingest.CustomerKey]string
 	alias map[string]string // old id → canonical
+	said  map[string]int64  // old id → version of its alias
+	last  int64             // version of the newest alias
 	rows  map[string]*person
 }
 
@@ -128,10 +130,10 @@ func (s sighting) Merge(from, into string) error {
 	}
 	for old, canonical := range s.alias {
 		if canonical == from {
-			s.alias[old] = into
+			s.setAlias(old, into)
 		}
 	}
-	s.alias[from] = into
+	s.setAlias(from, into)
 	f, i := s.rows[from], s.rows[into]
 	for _, v := range [][2]*said{{&f.name, &i.name}, {&f.email, &i.email}, {&f.phone, &i.phone}, {&f.location, &i.location}} {
 		if v[0].ever && (!v[1].ever || v[0].at.After(v[1].at)) {
@@ -144,6 +146,27 @@ func (s sighting) Merge(from, into string) error {
 	}
 	delete(s.rows, from)
 	return nil
+}
+
+func (p *people) setAlias(id, canonical string) {
+	p.last++
+	p.alias[id], p.said[id] = canonical, p.last
+}
+
+// AliasesSince answers the aliases made or changed after a version, and the
+// newest version.
+func (s *Store) AliasesSince(_ context.Context, version int64) (rows []schemas.Alias, next int64, err error) {
+	p := &s.people
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if version < p.last {
+		for id, v := range p.said {
+			if v > version {
+				rows = append(rows, schemas.Alias{ID: id, Canonical: p.alias[id], Version: v})
+			}
+		}
+	}
+	return rows, p.last, nil
 }
 
 func (p *people) canonical(id string) string { return cmp.Or(p.alias[id], id) }

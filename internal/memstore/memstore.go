@@ -27,7 +27,7 @@ func New() *Store {
 	return &Store{
 		log:     logs{offsets: map[string]int{}, wake: make(chan struct{})},
 		doors:   newDoors(),
-		people:  people{owner: map[ingest.CustomerKey]string{}, alias: map[string]string{}, rows: map[string]*person{}},
+		people:  people{owner: map[ingest.CustomerKey]string{}, alias: map[string]string{}, said: map[string]int64{}, rows: map[string]*person{}},
 		history: history{byID: map[string]int{}, orderEvents: map[string][]churn.OrderEvent{}, orders: map[string]churn.Folded{}},
 	}
 }

@@ -6,6 +6,10 @@
 //	REDALERT_TEST_KAFKA       host:port of a Kafka broker (plain text; it has to allow
 //	                          sessions of half a second: group.min.session.timeout.ms=500)
 //	REDALERT_TEST_CLICKHOUSE  host:port of a ClickHouse server (native protocol)
+//	REDALERT_TEST_CLICKHOUSE_COMMAND
+//	                          a program that becomes one when it is called with
+//	                          --listen 127.0.0.1:PORT --data DIR; tests that kill
+//	                          the server need it
 //	REDALERT_TEST_POSTGRES    connection URL of a PostgreSQL that may create databases
 //
 // A server that is not to be had skips the test loudly; under CI=true the test

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"redalert/schemas"
@@ -41,8 +42,11 @@ type historyBatch struct {
 	standing map[string]schemas.Verdict
 }
 
+// prepareBatch encodes a batch. Events that cannot be encoded are a
+// *signals.RejectedError.
 func prepareBatch(scored []schemas.Scored) (*historyBatch, error) {
 	b := &historyBatch{standing: make(map[string]schemas.Verdict, len(scored)), orders: map[string]churn.OrderEvent{}}
+	var rejected signals.RejectedError
 	for _, s := range scored {
 		id := s.Event.ID
 		if _, ok := b.standing[id]; ok {
@@ -50,20 +54,33 @@ func prepareBatch(scored []schemas.Scored) (*historyBatch, error) {
 		}
 		s.Verdict.EventID = id
 		b.standing[id] = s.Verdict
-		v, err := json.Marshal(s.Verdict)
-		if err != nil {
-			return nil, fmt.Errorf("verdict of %s: %w", id, err)
+		if err := b.add(s); err != nil {
+			rejected.Events = append(rejected.Events, signals.Rejection{EventID: id, Reason: err.Error()})
 		}
-		if s.Event.Type.IsOrder() {
-			x, err := churn.ReadOrderEvent(s.Event)
-			if err != nil {
-				return nil, err
-			}
-			b.orders[id] = x
-		}
-		b.scored, b.verdicts = append(b.scored, s), append(b.verdicts, v)
+	}
+	if len(rejected.Events) > 0 {
+		return nil, &rejected
 	}
 	return b, nil
+}
+
+func (b *historyBatch) add(s schemas.Scored) error {
+	v, err := json.Marshal(s.Verdict)
+	if err != nil {
+		return fmt.Errorf("its verdict: %w", err)
+	}
+	if len(s.Event.Data) > 0 && !json.Valid(s.Event.Data) {
+		return errors.New("its data is no JSON")
+	}
+	if s.Event.Type.IsOrder() {
+		x, err := churn.ReadOrderEvent(s.Event)
+		if err != nil {
+			return err
+		}
+		b.orders[s.Event.ID] = x
+	}
+	b.scored, b.verdicts = append(b.scored, s), append(b.verdicts, v)
+	return nil
 }
 
 func (b *historyBatch) store(tx *Tx) error {

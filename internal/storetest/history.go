@@ -3,10 +3,13 @@ package storetest
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"slices"
 	"testing"
 	"time"
 
 	"redalert/schemas"
+	"redalert/signals"
 )
 
 func aVerdict(eventID string, categories ...schemas.Category) schemas.Verdict {
@@ -60,6 +63,7 @@ func History(t *testing.T, open func(t *testing.T) Pipeline) {
 	suite{
 		{"the first verdict stands", false, historyFirstStands},
 		{"the same event at once", false, historyAtOnce},
+		{"an event that can never be kept", false, historyRejects},
 		{"through the whole pipe", false, historyThroughPipe},
 		{"lists", false, historyLists},
 		{"locations", false, historyLocations},
@@ -115,6 +119,33 @@ func historyAtOnce(t *testing.T, s Pipeline) {
 	for _, v := range answers {
 		same(t, "answer", v, standing[0])
 	}
+}
+
+// historyRejects: an event whose data does not fit is named, with nothing else,
+// and blocks no other.
+func historyRejects(t *testing.T, s Pipeline) {
+	wrong := order{id: "wrong", ref: "1", kind: schemas.OrderPlaced, customer: "c", at: mark(0), total: 5}.scored()
+	wrong.Event.Data = json.RawMessage(`{"order_ref":"1","total":"much"}`)
+	broken := scoredMail("broken", "c", 1)
+	broken.Event.Data = json.RawMessage(`{"value_text":`)
+	good := []schemas.Scored{scoredMail("a", "c", 0), scoredMail("b", "c", 1)}
+	_, err := s.History.Store(t.Context(), []schemas.Scored{good[0], wrong, broken, good[1], wrong})
+	var rejected *signals.RejectedError
+	if !errors.As(err, &rejected) {
+		t.Fatalf("Store: %v, want a *signals.RejectedError", err)
+	}
+	var names []string
+	for _, r := range rejected.Events {
+		if r.Reason == "" {
+			t.Errorf("%s is rejected without a reason", r.EventID)
+		}
+		names = append(names, r.EventID)
+	}
+	slices.Sort(names)
+	same(t, "rejected", slices.Compact(names), []string{"broken", "wrong"})
+	store(t, s, good...)
+	same(t, "events", eventIDs(listEvents(t, s, schemas.ListQuery{})), []string{"a", "b"})
+	same(t, "orders", len(listOrders(t, s, schemas.ListQuery{})), 0)
 }
 
 func historyThroughPipe(t *testing.T, s Pipeline) {

@@ -45,6 +45,7 @@ var quarantineCodes = map[string]string{
 	schemas.QInvalid: "Does not fit", schemas.QConflict: "Contradicts an earlier one", schemas.QTooLarge: "Too large",
 	schemas.QCurrency: "Unknown currency", schemas.QTime: "No usable time", schemas.QUnreadable: "Unreadable",
 	schemas.QUnknownType: "Unknown kind", schemas.QStructure: "Badly built", schemas.QScorer: "Could not be judged",
+	schemas.QHistory: "Could not be kept",
 }
 
 func quarantineRowOf(q schemas.Quarantined, clock reader) quarantineRow {

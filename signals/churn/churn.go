@@ -44,18 +44,9 @@ func Trend(q schemas.TrendQuery, purchases []Purchase, floor int) (schemas.Trend
 	if floor <= 0 {
 		floor = DefaultFloor
 	}
-	periods, err := Periods(q)
+	periods, today, err := parse(q)
 	if err != nil {
 		return schemas.Trend{}, err
-	}
-	if q.By != schemas.ByAll && q.By != schemas.BySource && q.By != schemas.ByLocation {
-		return schemas.Trend{}, &QueryError{"by", fmt.Sprintf("churn is not counted by %q; leave it away, or use source or location", q.By)}
-	}
-	today := Day(1 << 30)
-	if q.Today != "" {
-		if today, err = ParseDay(q.Today); err != nil {
-			return schemas.Trend{}, &QueryError{"today", err.Error()}
-		}
 	}
 	customers, err := gather(purchases, q.By, today)
 	if err != nil {
@@ -74,11 +65,35 @@ func Trend(q schemas.TrendQuery, purchases []Purchase, floor int) (schemas.Trend
 		}
 		c.count(ps, periods, spans(c.days, business, floor), today)
 	}
-	t := schemas.Trend{Definition: definition(floor, business, gaps), Period: q.Period, Series: []schemas.Series{}}
+	return chart(q, points, definition(floor, business, gaps)), nil
+}
+
+// parse reads a query for churn.
+func parse(q schemas.TrendQuery) (periods []Period, today Day, err error) {
+	if periods, err = Periods(q); err != nil {
+		return nil, 0, err
+	}
+	if q.By != schemas.ByAll && q.By != schemas.BySource && q.By != schemas.ByLocation {
+		return nil, 0, &QueryError{"by", fmt.Sprintf("churn is not counted by %q; leave it away, or use source or location", q.By)}
+	}
+	today = endless
+	if q.Today != "" {
+		if today, err = ParseDay(q.Today); err != nil {
+			return nil, 0, &QueryError{"today", err.Error()}
+		}
+	}
+	return periods, today, nil
+}
+
+// endless is a today that never comes.
+const endless = Day(1 << 30)
+
+func chart(q schemas.TrendQuery, points map[string][]schemas.Point, definition string) schemas.Trend {
+	t := schemas.Trend{Definition: definition, Period: q.Period, Series: []schemas.Series{}}
 	for _, name := range slices.Sorted(maps.Keys(points)) {
 		t.Series = append(t.Series, schemas.Series{Name: name, Points: points[name]})
 	}
-	return t, nil
+	return t
 }
 
 func definition(floor, business, gaps int) string {

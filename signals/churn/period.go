@@ -88,7 +88,7 @@ func Periods(q schemas.TrendQuery) ([]Period, error) {
 	var days [3]Day
 	for i, f := range []struct{ name, value string }{{"from", q.From}, {"to", q.To}, {"today", q.Today}} {
 		if f.name == "today" && f.value == "" {
-			days[i] = 1 << 30
+			days[i] = endless
 			continue
 		}
 		d, err := ParseDay(f.value)

@@ -1,0 +1,137 @@
+package clickhouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	driver "github.com/ClickHouse/clickhouse-go/v2"
+
+	"redalert/schemas"
+)
+
+// ErrNewer: the database was set up by a newer program.
+var ErrNewer = errors.New("the history database was set up by a newer version of redalert; use that version")
+
+type migration struct {
+	version    int
+	name       string
+	statements []string
+}
+
+func migrations() ([]migration, error) {
+	names, err := fs.Glob(schemas.ClickHouse, "sql/clickhouse/*.sql")
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(names)
+	var ms []migration
+	for _, n := range names {
+		num, _, ok := strings.Cut(path.Base(n), "_")
+		v, err := strconv.Atoi(num)
+		if !ok || err != nil || v != len(ms)+1 {
+			return nil, fmt.Errorf("migration %s: want number %04d", n, len(ms)+1)
+		}
+		b, err := fs.ReadFile(schemas.ClickHouse, n)
+		if err != nil {
+			return nil, err
+		}
+		ms = append(ms, migration{v, path.Base(n), statements(string(b))})
+	}
+	return ms, nil
+}
+
+// statements cuts a file at semicolons that end a line.
+func statements(file string) (out []string) {
+	for _, s := range strings.Split(file+"\n", ";\n") {
+		if strings.TrimSpace(s) != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+const versionsTable = `CREATE TABLE IF NOT EXISTS schema_versions (version UInt32, name String, applied_at DateTime64(3, 'UTC')) ENGINE = MergeTree ORDER BY version`
+
+// Migrate brings the database to the newest schema and sets how long history is
+// kept. Migrations are not transactions here: each statement may run twice, so
+// that one that was cut off, or that two processes run at once, is completed by
+// the next call. A database set up by a newer program is refused with ErrNewer.
+func (d *DB) Migrate(ctx context.Context) error {
+	known, err := migrations()
+	if err != nil {
+		return err
+	}
+	return unavailable("migrate history", d.migrate(ctx, known))
+}
+
+func (d *DB) migrate(ctx context.Context, known []migration) error {
+	if err := d.conn.Exec(ctx, versionsTable); err != nil {
+		return err
+	}
+	have, err := d.schema(ctx)
+	if err != nil {
+		return err
+	}
+	if have > len(known) {
+		return fmt.Errorf("schema %d, this program knows %d: %w", have, len(known), ErrNewer)
+	}
+	for _, m := range known[have:] {
+		for _, s := range m.statements {
+			if err := d.conn.Exec(ctx, s); err != nil {
+				return fmt.Errorf("migration %s: %w", m.name, err)
+			}
+		}
+		if err := d.conn.Exec(inserting(ctx), "INSERT INTO schema_versions SELECT {version:UInt32}, {name:String}, now64(3, 'UTC')",
+			driver.Named("version", m.version), driver.Named("name", m.name)); err != nil {
+			return fmt.Errorf("migration %s: %w", m.name, err)
+		}
+		d.c.Log.Info("history migrated", "to", m.name)
+	}
+	return d.setTTL(ctx)
+}
+
+// schema is the number of the last migration applied.
+func (d *DB) schema(ctx context.Context) (int, error) {
+	var v uint32
+	err := d.conn.QueryRow(ctx, "SELECT max(version) FROM schema_versions").Scan(&v)
+	return int(v), err
+}
+
+// kept lists the tables of history with the time each row grows old by. An
+// order goes when nothing happened to it for that long, not before its events:
+// folded from fewer of them it would be another.
+var kept = map[string]string{"events": "occurred_at", "order_events": "occurred_at", "orders": "changed_at"}
+
+// setTTL changes the tables only when they keep rows for another time than
+// configured: a change rewrites them.
+func (d *DB) setTTL(ctx context.Context) error {
+	for table, column := range kept {
+		var engine string
+		if err := d.conn.QueryRow(ctx, "SELECT engine_full FROM system.tables WHERE database = currentDatabase() AND name = {name:String}", driver.Named("name", table)).Scan(&engine); err != nil {
+			return err
+		}
+		has := strings.Contains(engine, " TTL ")
+		ttl := fmt.Sprintf("toDateTime(%s) + toIntervalSecond(%d)", column, int64(d.c.TTL/time.Second))
+		var change string
+		switch {
+		case d.c.TTL > 0 && !strings.Contains(engine, " TTL "+ttl):
+			change = "MODIFY TTL " + ttl
+		case d.c.TTL <= 0 && has:
+			change = "REMOVE TTL"
+		default:
+			continue
+		}
+		if err := d.conn.Exec(ctx, "ALTER TABLE "+table+" "+change); err != nil {
+			return fmt.Errorf("keep %s for %s: %w", table, d.c.TTL, err)
+		}
+		d.c.Log.Info("history is kept for another time", "table", table, "ttl", d.c.TTL)
+	}
+	return nil
+}

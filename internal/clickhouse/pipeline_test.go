@@ -1,0 +1,86 @@
+package clickhouse
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"testing"
+
+	driver "github.com/ClickHouse/clickhouse-go/v2"
+
+	"redalert/internal/memstore"
+	"redalert/internal/servertest"
+	"redalert/internal/storetest"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	servertest.StopClickHouse()
+	os.Exit(code)
+}
+
+// database makes a database of the test's own on a server and answers its
+// configuration.
+func database(t testing.TB, s *servertest.ClickHouseServer) Config {
+	t.Helper()
+	c := Config{Addr: s.Addr, Database: fmt.Sprintf("redalert_test_%016x", rand.Uint64())}
+	do := func(ctx context.Context, statement string) error {
+		conn, err := driver.Open(&driver.Options{Addr: []string{s.Addr}})
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		return conn.Exec(ctx, statement)
+	}
+	if err := do(t.Context(), "CREATE DATABASE "+c.Database); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := do(context.Background(), "DROP DATABASE IF EXISTS "+c.Database+" SYNC"); err != nil {
+			t.Logf("a database is left behind: %v", err)
+		}
+	})
+	return c
+}
+
+// connect opens a database, ready for use.
+func connect(t testing.TB, c Config) *DB {
+	t.Helper()
+	d, err := Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.Close() })
+	if err := d.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func open(t testing.TB) *DB { return connect(t, database(t, servertest.ClickHouse(t))) }
+
+// pipelineOf puts history beside a memory store for everything else.
+func pipelineOf(d *DB, s *memstore.Store) storetest.Pipeline {
+	return storetest.Pipeline{
+		Publisher: s, Receipts: s, Cursors: s.Cursors(), Quarantine: s.Quarantine(), Blobs: s.Blobs(), Identities: s, Threads: s, Answers: s, Statuses: s,
+		Consumer: s.Consumer, Alerts: s, AlertReader: s.AlertReader, History: d, Records: d, Context: d, People: s,
+		Reopen: func(t *testing.T) storetest.Pipeline { return pipelineOf(connect(t, d.c), s) },
+	}
+}
+
+func openPipeline(t *testing.T) storetest.Pipeline {
+	s := memstore.New()
+	c := database(t, servertest.ClickHouse(t))
+	c.Aliases = s
+	return pipelineOf(connect(t, c), s)
+}
+
+func TestHistory(t *testing.T) { storetest.History(t, openPipeline) }
+func TestOrders(t *testing.T)  { storetest.Orders(t, openPipeline) }
+func TestTrends(t *testing.T)  { storetest.Trends(t, openPipeline) }
+
+func TestTrendsAsInMemory(t *testing.T) {
+	s := memstore.New()
+	storetest.SameTrends(t, openPipeline(t), storetest.Pipeline{History: s, Identities: s, People: s})
+}

@@ -1,0 +1,150 @@
+package clickhouse
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"redalert/schemas"
+	"redalert/signals"
+	"redalert/signals/churn"
+)
+
+// Trend answers the charts "alerts" (signals.AlertTrend) and "churn"
+// (churn.Trend). The server groups; only a row a day and series comes here.
+// Another kind is *signals.UnknownTrend, a query that cannot be answered
+// *signals.TrendQueryError.
+func (d *DB) Trend(ctx context.Context, kind string, q schemas.TrendQuery) (schemas.Trend, error) {
+	if _, err := churn.Periods(q); err != nil {
+		return schemas.Trend{}, err
+	}
+	switch kind {
+	case signals.TrendAlerts:
+		return d.alertTrend(ctx, q)
+	case signals.TrendChurn:
+		if err := churn.CheckQuery(q); err != nil {
+			return schemas.Trend{}, err
+		}
+		return d.churnTrend(ctx, q)
+	}
+	return schemas.Trend{}, &signals.UnknownTrend{Kind: kind}
+}
+
+func (d *DB) alertTrend(ctx context.Context, q schemas.TrendQuery) (schemas.Trend, error) {
+	series := map[schemas.TrendBy]string{schemas.BySource: "source", schemas.ByLocation: "location"}[q.By]
+	if series == "" {
+		series = "''"
+	}
+	counts, err := d.dayCounts(ctx, q, series+" AS series, countIf(red), count()", "")
+	if err != nil {
+		return schemas.Trend{}, unavailable("trend of alerts", err)
+	}
+	if q.By != schemas.ByCategory {
+		return signals.AlertTrend(q, counts, nil)
+	}
+	categories, err := d.dayCounts(ctx, q, "arrayJoin(categories) AS series, count(), toUInt64(0)", "red")
+	if err != nil {
+		return schemas.Trend{}, unavailable("trend of alerts", err)
+	}
+	return signals.AlertTrend(q, categories, counts)
+}
+
+// dayCounts counts events a day and series, over the days and locations of q.
+func (d *DB) dayCounts(ctx context.Context, q schemas.TrendQuery, columns, cond string) ([]signals.DayCount, error) {
+	w, err := daysOf(q)
+	if err != nil {
+		return nil, err
+	}
+	w.visible(q.Locations)
+	if cond != "" {
+		w.add(cond)
+	}
+	var out []signals.DayCount
+	return out, d.each(ctx, "SELECT local_date, "+columns+" FROM events FINAL"+w.String()+" GROUP BY local_date, series", w.args, func(scan func(...any) error) error {
+		var day time.Time
+		var c signals.DayCount
+		var red, n uint64
+		err := scan(&day, &c.Series, &red, &n)
+		c.Day, c.Red, c.N = day.Format(time.DateOnly), int64(red), int64(n)
+		out = append(out, c)
+		return err
+	})
+}
+
+// daysOf bounds local_date to [q.From, q.To), cut to what the column can hold.
+func daysOf(q schemas.TrendQuery) (*where, error) {
+	w := &where{}
+	w.add("local_date >= {from:Date32} AND local_date < {to:Date32}")
+	for name, day := range map[string]string{"from": q.From, "to": q.To} {
+		t, err := time.Parse(time.DateOnly, day)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		w.bind(name, later(earlier(t, latest), earliest).Format(time.DateOnly))
+	}
+	return w, nil
+}
+
+func (d *DB) churnTrend(ctx context.Context, q schemas.TrendQuery) (schemas.Trend, error) {
+	const what = "trend of churn"
+	if err := d.follow(ctx); err != nil {
+		return schemas.Trend{}, unavailable(what, err)
+	}
+	var w where
+	w.add("known AND state != 'cancelled' AND customer_id != ''")
+	w.visible(q.Locations)
+	if q.Today != "" {
+		w.add("local_date <= {today:Date32}")
+		day, err := time.Parse(time.DateOnly, q.Today)
+		if err != nil {
+			return schemas.Trend{}, err
+		}
+		w.bind("today", later(earlier(day, latest), earliest).Format(time.DateOnly))
+	}
+	w.bind("floor", churn.DefaultFloor)
+	var counts []churn.SpanDay
+	var business, gaps int
+	err := d.each(ctx, churnQuery(q.By, w.String(), d.aliases.any()), w.args, func(scan func(...any) error) error {
+		var c churn.SpanDay
+		var day, p80 int32
+		var n uint64
+		err := scan(&c.Series, &day, &c.Began, &c.Churned, &p80, &n)
+		c.Day, business, gaps = churn.Day(day), int(p80), int(n)
+		counts = append(counts, c)
+		return err
+	})
+	if err != nil {
+		return schemas.Trend{}, unavailable(what, err)
+	}
+	return churn.CountedTrend(q, counts, business, gaps, churn.DefaultFloor)
+}
+
+// churnQuery counts the stretches of activity that begin and end each day, by
+// the rules of churn.CountedTrend, reading orders once. Days are numbers here.
+// A silence no longer than the floor ends nothing, so that medians are taken
+// only where a gap is longer, or after the last purchase.
+func churnQuery(by schemas.TrendBy, where string, mapAliases bool) string {
+	series := map[schemas.TrendBy]string{schemas.BySource: "if(source = '', '(none)', source)", schemas.ByLocation: "if(location = '', '(none)', location)"}[by]
+	if series == "" {
+		series = "'all'"
+	}
+	customers := "SELECT customer_id AS customer, groupArray(toInt32(local_date)) AS purchases, max((toInt32(local_date), toString(" + series + "))) AS last FROM orders FINAL" + where + " GROUP BY customer"
+	if mapAliases {
+		customers = "SELECT " + mapped + " AS canonical, groupArrayArray(r.purchases) AS purchases, max(r.last) AS last FROM (" + customers + ") r " + mappedFrom + " GROUP BY canonical"
+	}
+	return `SELECT series, toInt32(p.1) AS day, toInt64(sum(p.2)), toInt64(sum(p.3)), toInt32(any(business)), any(gaps_n)
+	FROM (
+		SELECT c.1 AS series, c.2 AS days, length(days) AS n, arrayPopFront(arrayDifference(days)) AS gaps, business, gaps_n,
+			arrayMap(i -> (i, days[i] + toInt32(greatest(if(i < 3, business, intDiv(3 * arraySort(arraySlice(gaps, 1, i - 1))[intDiv(i, 2)] + 1, 2)), {floor:Int32}))),
+				arrayFilter(i -> i = n OR gaps[i] > {floor:Int32}, range(1, n + 1))) AS ends,
+			arrayFilter(e -> e.1 = n OR days[e.1 + 1] > e.2, ends) AS churns,
+			arrayJoin(arrayConcat([(days[1], 1, 0)], arrayMap(e -> (e.2, 0, 1), churns),
+				arrayMap(e -> (days[e.1 + 1], 1, 0), arrayFilter(e -> e.1 < n, churns)))) AS p
+		FROM (
+			SELECT groupArray((last.2, arrayCompact(arraySort(purchases)))) AS customers,
+				arraySort(arrayFlatten(arrayMap(c -> arrayPopFront(arrayDifference(c.2)), customers))) AS all_gaps,
+				length(all_gaps) AS gaps_n, all_gaps[intDiv(80 * length(all_gaps) + 99, 100)] AS business
+			FROM (` + customers + `)
+		) ARRAY JOIN customers AS c
+	) GROUP BY series, day`
+}

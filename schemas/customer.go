@@ -41,6 +41,13 @@ type Sighting struct {
 	At       time.Time // of the event; later sightings win name and location
 }
 
+// Alias says that a customer id given out earlier means the canonical one now.
+// Version rises with each change of the alias table.
+type Alias struct {
+	ID, Canonical string
+	Version       int64
+}
+
 // OrderState is what became of an order.
 type OrderState string
 

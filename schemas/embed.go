@@ -7,3 +7,8 @@ import "embed"
 //
 //go:embed sql/sqlite/*.sql
 var SQLite embed.FS
+
+// Postgres holds the migrations of the scaled store's PostgreSQL, as SQLite.
+//
+//go:embed sql/postgres/*.sql
+var Postgres embed.FS

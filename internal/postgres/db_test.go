@@ -19,11 +19,15 @@ func emptyURL(t *testing.T) string {
 
 func migratedOn(t *testing.T, s *servertest.PostgresServer) string {
 	t.Helper()
-	template := s.Template(t, "migrated", func(url string) error {
+	return s.Database(t, template(t, s))
+}
+
+func template(t *testing.T, s *servertest.PostgresServer) string {
+	t.Helper()
+	return s.Template(t, "migrated", func(url string) error {
 		_, err := Migrate(context.Background(), Config{URL: url})
 		return err
 	})
-	return s.Database(t, template)
 }
 
 func openURL(t *testing.T, url string) *DB {
@@ -36,9 +40,28 @@ func openURL(t *testing.T, url string) *DB {
 	return d
 }
 
+// open opens an empty database that an earlier test may have used. Tests that
+// change a database itself take one of their own, with emptyURL.
 func open(t *testing.T) *DB {
 	t.Helper()
-	return openURL(t, emptyURL(t))
+	s := servertest.Postgres(t)
+	return openURL(t, s.Reused(t, template(t, s), empty))
+}
+
+// empty removes every row but the schema's version.
+func empty(url string) error {
+	ctx := context.Background()
+	d, err := connect(ctx, Config{URL: url})
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	_, err = d.exec(ctx, `DO $$ DECLARE t text; BEGIN
+		SET LOCAL session_replication_role = replica; -- no order of foreign keys
+		FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'schema_migrations' LOOP
+			EXECUTE 'DELETE FROM ' || t;
+		END LOOP; END $$`)
+	return err
 }
 
 // reopen opens the database of d once more, as another process does.

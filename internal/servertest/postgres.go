@@ -35,7 +35,8 @@ type PostgresServer struct {
 	exited    chan error
 
 	mu        sync.Mutex
-	templates map[string]string
+	templates map[string]string   // by the name given to Template
+	free      map[string][]string // by template, for Reused
 }
 
 const (
@@ -57,7 +58,7 @@ func Postgres(t testing.TB) *PostgresServer {
 	s := &sharedPostgres
 	s.once.Do(func() {
 		if u := os.Getenv("REDALERT_TEST_POSTGRES"); u != "" {
-			s.server = &PostgresServer{admin: u, templates: map[string]string{}}
+			s.server = &PostgresServer{admin: u, templates: map[string]string{}, free: map[string][]string{}}
 			return
 		}
 		s.server, s.err = startPostgres(freePort(t))
@@ -143,7 +144,7 @@ func startPostgres(port int) (*PostgresServer, error) {
 		return nil, err
 	}
 	secret := rand.Text()
-	s := &PostgresServer{dir: dir, data: filepath.Join(dir, "data"), bin: bin, port: port, as: as, templates: map[string]string{},
+	s := &PostgresServer{dir: dir, data: filepath.Join(dir, "data"), bin: bin, port: port, as: as, templates: map[string]string{}, free: map[string][]string{},
 		admin: (&url.URL{Scheme: "postgres", User: url.UserPassword(postgresUser, secret), Host: fmt.Sprintf("127.0.0.1:%d", port), Path: "/postgres", RawQuery: "sslmode=disable"}).String()}
 	if err := errors.Join(s.initdb(secret), s.watch()); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))

@@ -14,3 +14,8 @@ var SQLite embed.FS
 //
 //go:embed sql/clickhouse/*.sql
 var ClickHouse embed.FS
+
+// Postgres holds the migrations of the scaled store's PostgreSQL, as SQLite.
+//
+//go:embed sql/postgres/*.sql
+var Postgres embed.FS

@@ -1,0 +1,114 @@
+package postgres
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"redalert/ingest"
+	"redalert/internal/servertest"
+)
+
+// rowsOf puts one row into each table of a schema's version, by the version
+// that brought it.
+var rowsOf = map[int][]string{
+	1: {"INSERT INTO meta VALUES ('made_by', 'v1')"},
+	2: {
+		"INSERT INTO receipts VALUES ('e1', 'h')", "INSERT INTO cursors VALUES ('imap', 'uid 7')",
+		"INSERT INTO quarantine VALUES ('q1', 'shop', 'invalid', 'no date', 'a.csv:7', 1, '', 'open', 1, '')",
+		"INSERT INTO blobs VALUES ('\\x00', 'a')", "INSERT INTO threads VALUES ('<a>', '<a>')",
+		"INSERT INTO customers VALUES ('c1', 'Ann', 1, '', 1, '', 1, '', 1, false, 1, 'ann', '')",
+		"INSERT INTO customer_keys VALUES ('ref', 'C1', 'c1')", "INSERT INTO customer_aliases VALUES ('c0', 'c1', 1)",
+		"INSERT INTO answers VALUES ('a', 'k', '', 202, '', 1)", "INSERT INTO collectors VALUES ('imap', '', 1, '', 1, 1, 1, 1, 1)",
+	},
+	3: {
+		"INSERT INTO cases SELECT 'k1', 1, 'c1', 'c1', 'new', true, 1, 1, '', '', '', 0, '', '', 0, 0, 0, 0, '', '{}'",
+		"INSERT INTO case_alerts VALUES ('e1', 'k1', 1, true, '')", "INSERT INTO clock_jobs VALUES ('digest', 'd', 1, 1)",
+		"INSERT INTO case_events VALUES ('k1', 1, 1, '', '{}')", "INSERT INTO settings VALUES (1, '{}')",
+	},
+}
+
+// TestUpgradeFromEverySchema: a database of each version, with content, comes
+// to the newest and keeps every row.
+func TestUpgradeFromEverySchema(t *testing.T) {
+	ms, err := migrations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for from := range len(ms) {
+		cfg := Config{URL: servertest.Postgres(t).Database(t, "")}
+		d, err := connect(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { d.Close() })
+		var want []string
+		for v, m := range ms[:from] {
+			if _, err := d.step(t.Context(), ms[:v+1]); err != nil {
+				t.Fatal(m.name, err)
+			}
+			for _, insert := range rowsOf[v+1] {
+				if _, err := d.exec(t.Context(), insert); err != nil {
+					t.Fatal(insert, err)
+				}
+				want = append(want, strings.Fields(insert)[2])
+			}
+		}
+		if _, err := Open(t.Context(), cfg); !errors.Is(err, ErrOlder) {
+			t.Fatalf("schema %d opens: %v, want ErrOlder", from, err)
+		}
+		for _, steps := range []int{len(ms) - from, 0} { // the second time there is nothing left to do
+			if n, err := Migrate(t.Context(), cfg); err != nil || n != steps {
+				t.Fatalf("from %d: %d steps, %v; want %d", from, n, err, steps)
+			}
+		}
+		again := openURL(t, cfg.URL)
+		for _, table := range want {
+			if n := count(t, again, table); n != 1 {
+				t.Errorf("from %d: %d rows of %s, want 1", from, n, table)
+			}
+		}
+	}
+}
+
+// TestRolesMigrateAtOnce: several processes start on an empty database; each
+// step is taken once.
+func TestRolesMigrateAtOnce(t *testing.T) {
+	cfg := Config{URL: servertest.Postgres(t).Database(t, "")}
+	ms, err := migrations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var steps atomic.Int64
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			n, err := Migrate(t.Context(), cfg)
+			if err != nil {
+				t.Error(err)
+			}
+			steps.Add(int64(n))
+		})
+	}
+	wg.Wait()
+	if steps.Load() != int64(len(ms)) {
+		t.Fatalf("%d steps were taken, there are %d", steps.Load(), len(ms))
+	}
+}
+
+func TestNewerSchemaIsRefused(t *testing.T) {
+	cfg := Config{URL: emptyURL(t)}
+	d := openURL(t, cfg.URL)
+	if _, err := d.exec(t.Context(), "INSERT INTO schema_migrations (version, name) VALUES (9999, 'later')"); err != nil {
+		t.Fatal(err)
+	}
+	_, oerr := Open(t.Context(), cfg)
+	_, merr := Migrate(t.Context(), cfg)
+	for what, err := range map[string]error{"Open": oerr, "Migrate": merr, "Check": Check(t.Context(), cfg)} {
+		if !errors.Is(err, ErrNewer) || errors.Is(err, ingest.ErrUnavailable) {
+			t.Errorf("%s: %v, want ErrNewer", what, err)
+		}
+	}
+}

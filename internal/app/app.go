@@ -41,6 +41,15 @@ type Options struct {
 	SourceKinds map[string]string
 }
 
+func (o *Options) fill() {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+}
+
 // App is every part of Redalert, wired. Nothing runs until Serve.
 type App struct {
 	Config   config.Config
@@ -84,12 +93,7 @@ const FileName = "redalert.db"
 // New opens the store and wires every stage. On an error whatever was opened
 // is closed again.
 func New(ctx context.Context, cfg config.Config, opt Options) (app *App, err error) {
-	if opt.Now == nil {
-		opt.Now = time.Now
-	}
-	if opt.Log == nil {
-		opt.Log = slog.New(slog.DiscardHandler)
-	}
+	opt.fill()
 	a := &App{Config: cfg, Options: opt, Business: cfg.Business.Vocabulary()}
 	defer func() {
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 	"redalert/ingest"
 	"redalert/internal/auth"
 	"redalert/internal/config"
+	"redalert/internal/kafka"
 	"redalert/internal/sqlite"
 	"redalert/signals"
 )
@@ -62,6 +63,7 @@ type Stores struct {
 	// Backup writes a copy of everything; nil where each server has its own tool.
 	Backup func(ctx context.Context, file string) error
 
+	log     *kafka.Log // its own metrics; nil over the one file
 	closers []closer
 }
 
@@ -77,12 +79,19 @@ type Server struct {
 
 // openStores opens what the configuration names.
 func openStores(ctx context.Context, cfg config.Config, opt Options) (Stores, error) {
+	if cfg.Scaled() {
+		return openScaled(ctx, cfg, opt)
+	}
 	return openEmbedded(ctx, filepath.Join(cfg.DataDir, FileName))
 }
 
 // Migrate brings every store to this version's schema and answers what it did,
 // in words. A store that a newer version has written is refused.
 func Migrate(ctx context.Context, cfg config.Config, opt Options) ([]string, error) {
+	opt.fill()
+	if cfg.Scaled() {
+		return migrateScaled(ctx, cfg, opt)
+	}
 	s, err := openStores(ctx, cfg, opt) // opening the one file migrates it
 	if err != nil {
 		return nil, err

@@ -47,6 +47,12 @@ func (l *Log) Check(ctx context.Context) error {
 	return errors.Join(problems...)
 }
 
+// Ping reports whether a broker answers; see Check for a closer look.
+func (l *Log) Ping(ctx context.Context) error {
+	_, err := l.conns.client.Metadata(ctx, &kafkago.MetadataRequest{Topics: []string{l.cfg.Prefix + TopicFeedback}})
+	return unavailable("kafka", err)
+}
+
 // greet opens a connection, logs in, and asks who else is there.
 func (n *connections) greet(ctx context.Context, addr string) ([]kafkago.Broker, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)

@@ -24,9 +24,6 @@ type Config struct {
 	Replication int           // copies of each partition, 0 = 3
 	Retention   time.Duration // how long the log is kept, 0 = 30 days, at most that
 
-	// Headers answers what every message published under ctx carries beside
-	// its value (W3C trace context, for instance). nil = nothing.
-	Headers func(ctx context.Context) map[string]string
 	// Broken takes a message whose value cannot be read. When it answers nil
 	// the message counts as dealt with and is never handed out; on an error
 	// Fetch fails and the message comes again. nil = it is logged and skipped.

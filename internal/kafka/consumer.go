@@ -57,23 +57,25 @@ func (a *alertReader) AlertLag(ctx context.Context) (int64, error) {
 
 var errNoEvent = errors.New("it holds no event")
 
-func decodeEvent(value []byte) (e schemas.Event, err error) {
-	if err = e.UnmarshalJSON(value); err == nil && e.ID == "" {
+func decodeEvent(m *entry) (e schemas.Event, err error) {
+	if err = e.UnmarshalJSON(m.value); err == nil && e.ID == "" {
 		err = errNoEvent
 	}
+	e.Trace = m.trace
 	return e, err
 }
 
-func decodeNotice(value []byte) (n schemas.Notice, err error) {
-	if err = json.Unmarshal(value, &n); err == nil && n.Event.ID == "" {
+func decodeNotice(m *entry) (n schemas.Notice, err error) {
+	if err = json.Unmarshal(m.value, &n); err == nil && n.Event.ID == "" {
 		err = errNoEvent
 	}
+	n.Event.Trace = m.trace
 	return n, err
 }
 
 // fetch answers up to limit values that could be decoded, and what commits
 // them. Values that could not go to Broken and are passed over.
-func fetch[T any](ctx context.Context, l *Log, topic, group string, limit int, decode func([]byte) (T, error)) ([]T, func(context.Context) error, error) {
+func fetch[T any](ctx context.Context, l *Log, topic, group string, limit int, decode func(*entry) (T, error)) ([]T, func(context.Context) error, error) {
 	if limit <= 0 {
 		limit = 100
 	}
@@ -88,7 +90,7 @@ func fetch[T any](ctx context.Context, l *Log, topic, group string, limit int, d
 		}
 		var values []T
 		for _, r := range b.refs {
-			v, err := decode(r.entry.value)
+			v, err := decode(r.entry)
 			if err == nil {
 				values = append(values, v)
 			} else if err := m.broken(ctx, b.s, r, err); err != nil {

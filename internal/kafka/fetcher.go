@@ -142,7 +142,7 @@ func (s *session) decode(records kafkago.RecordReader, p *partition, room int) (
 			if rec.Offset < next {
 				continue // a broker answers whole batches
 			}
-			e := &entry{offset: rec.Offset, value: value}
+			e := &entry{offset: rec.Offset, value: value, trace: traceOf(rec.Headers)}
 			if room -= e.size(); room < 0 && len(entries) > 0 {
 				return entries, next, nil
 			}
@@ -156,6 +156,15 @@ func (s *session) decode(records kafkago.RecordReader, p *partition, room int) (
 		}
 	}
 	return entries, next, nil
+}
+
+func traceOf(headers []kafkago.Header) string {
+	for _, h := range headers {
+		if h.Key == traceHeader {
+			return string(h.Value)
+		}
+	}
+	return ""
 }
 
 func flatten(r kafkago.RecordReader) []kafkago.RecordReader {

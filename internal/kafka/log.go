@@ -136,7 +136,7 @@ func (l *Log) Publish(ctx context.Context, events []schemas.Event) error {
 		if err != nil {
 			return fmt.Errorf("publish events: event %s: %w", e.ID, err)
 		}
-		if msgs[i], err = l.message(TopicFeedback, e.PartitionKey(), value); err != nil {
+		if msgs[i], err = l.message(TopicFeedback, e.PartitionKey(), value, e.Trace); err != nil {
 			return fmt.Errorf("publish events: event %s: %w", e.ID, err)
 		}
 	}
@@ -151,18 +151,25 @@ func (l *Log) PublishAlerts(ctx context.Context, notices []schemas.Notice) error
 		if err != nil {
 			return fmt.Errorf("publish alerts: notice of event %s: %w", n.Event.ID, err)
 		}
-		if msgs[i], err = l.message(TopicAlerts, n.Event.CaseKey(), value); err != nil {
+		if msgs[i], err = l.message(TopicAlerts, n.Event.CaseKey(), value, n.Event.Trace); err != nil {
 			return fmt.Errorf("publish alerts: notice of event %s: %w", n.Event.ID, err)
 		}
 	}
 	return l.write(ctx, "publish alerts", msgs)
 }
 
-func (l *Log) message(topic, key string, value []byte) (kafkago.Message, error) {
+// traceHeader carries the W3C trace context beside the value.
+const traceHeader = "traceparent"
+
+func (l *Log) message(topic, key string, value []byte, trace string) (kafkago.Message, error) {
 	if len(value) > maxValue {
 		return kafkago.Message{}, fmt.Errorf("%d bytes: %w", len(value), ErrTooLarge)
 	}
-	return kafkago.Message{Topic: l.cfg.Prefix + topic, Key: []byte(key), Value: value}, nil
+	m := kafkago.Message{Topic: l.cfg.Prefix + topic, Key: []byte(key), Value: value}
+	if trace != "" {
+		m.Headers = []kafkago.Header{{Key: traceHeader, Value: []byte(trace)}}
+	}
+	return m, nil
 }
 
 // write hands messages to the writer and waits until all are acknowledged. When
@@ -174,7 +181,7 @@ func (l *Log) write(ctx context.Context, what string, msgs []kafkago.Message) er
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, l.cfg.PublishTimeout, fmt.Errorf("not acknowledged within %v", l.cfg.PublishTimeout))
 	defer cancel()
-	size := l.dress(ctx, msgs)
+	size := bytesOf(msgs)
 	if err := l.pending.Acquire(ctx, size); err != nil {
 		return unavailable(what, context.Cause(ctx))
 	}
@@ -205,17 +212,9 @@ func (l *Log) begin(fn func()) bool {
 	return true
 }
 
-// dress puts the headers on and answers how many bytes all messages count.
-func (l *Log) dress(ctx context.Context, msgs []kafkago.Message) int64 {
-	var headers []kafkago.Header
-	if l.cfg.Headers != nil {
-		for k, v := range l.cfg.Headers(ctx) {
-			headers = append(headers, kafkago.Header{Key: k, Value: []byte(v)})
-		}
-	}
-	var size int64
+// bytesOf answers how many bytes messages count against what is pending.
+func bytesOf(msgs []kafkago.Message) (size int64) {
 	for i := range msgs {
-		msgs[i].Headers = headers
 		size += int64(len(msgs[i].Key) + len(msgs[i].Value) + entryOverhead)
 	}
 	return min(size, pendingBytes)

@@ -303,21 +303,31 @@ func TestConfigRefused(t *testing.T) {
 	}
 }
 
-func TestHeaders(t *testing.T) {
-	cfg := config(fake(t).ListenAddrs()[0])
-	type key struct{}
-	cfg.Headers = func(ctx context.Context) map[string]string {
-		v, _ := ctx.Value(key{}).(string)
-		return map[string]string{"traceparent": v}
+// TestTraceTravelsBesideTheValue: the trace context is a header, reaches the
+// reader, and is no part of what is stored.
+func TestTraceTravelsBesideTheValue(t *testing.T) {
+	l := open(t, config(fake(t).ListenAddrs()[0]))
+	const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	traced, plain := event("e", "c"), event("f", "c")
+	traced.Trace = trace
+	if err := l.Publish(t.Context(), []schemas.Event{traced, plain}); err != nil {
+		t.Fatal(err)
 	}
-	l := open(t, cfg)
-	if err := l.Publish(context.WithValue(t.Context(), key{}, "00-1-2-01"), []schemas.Event{event("e", "c")}); err != nil {
+	if err := l.PublishAlerts(t.Context(), []schemas.Notice{{Kind: schemas.NoticeRed, Event: traced}}); err != nil {
 		t.Fatal(err)
 	}
 	r := naiveReader(l, kafkago.ReaderConfig{})
 	defer r.Close()
 	m, err := r.FetchMessage(t.Context())
-	if err != nil || len(m.Headers) != 1 || m.Headers[0].Key != "traceparent" || string(m.Headers[0].Value) != "00-1-2-01" || string(m.Key) != "c" {
+	if err != nil || len(m.Headers) != 1 || m.Headers[0].Key != "traceparent" || string(m.Headers[0].Value) != trace || strings.Contains(string(m.Value), trace) {
 		t.Fatalf("message %+v, %v", m, err)
+	}
+	events, err := l.Consumer("trace").Fetch(t.Context(), 10)
+	if err != nil || len(events.Events) != 2 || events.Events[0].Trace != trace || events.Events[1].Trace != "" {
+		t.Fatalf("events %+v, %v", events.Events, err)
+	}
+	notices, err := l.AlertReader("trace").FetchAlerts(t.Context(), 10)
+	if err != nil || len(notices.Notices) != 1 || notices.Notices[0].Event.Trace != trace {
+		t.Fatalf("notices %+v, %v", notices.Notices, err)
 	}
 }

@@ -22,7 +22,8 @@ const maxBatchBytes = 16 << 20
 type entry struct {
 	offset int64
 	value  []byte
-	broken bool // dealt with by Broken; it is passed over
+	trace  string // W3C trace context of its header; "" = none
+	broken bool   // dealt with by Broken; it is passed over
 }
 
 func (e *entry) size() int { return len(e.value) + entryOverhead }

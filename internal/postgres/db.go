@@ -43,6 +43,8 @@ type Config struct {
 	// lists all. Whoever sets it asks for pending events now and then, not only
 	// at start.
 	PendingAge time.Duration
+
+	turnEvery time.Duration // 0 = 5 s; tests look more often
 }
 
 const (

@@ -20,6 +20,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"redalert/internal/servertest"
 )
 
 var (
@@ -42,6 +44,8 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	code := m.Run()
+	servertest.StopShared()
+	servertest.StopClickHouse()
 	os.RemoveAll(dir)
 	os.Exit(code)
 }

@@ -130,13 +130,21 @@ func (m *member) behind(s *session, quiet map[int]int64) lagState {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if s.ended {
+		return lagEarly
+	}
+	state := lagFlows
 	for _, p := range s.parts {
 		before, asked := quiet[p.id]
-		if asked && !s.ended && p.next == before && ends[p.id].LastOffset > max(p.next, ends[p.id].FirstOffset) {
+		switch {
+		case !asked || ends[p.id].LastOffset <= max(p.next, ends[p.id].FirstOffset):
+		case p.next != before: // it moves, or has only just found where to read
+			state = lagEarly
+		default:
 			return lagStuck
 		}
 	}
-	return lagFlows
+	return state
 }
 
 // unstalled forgets earlier stalls once something was read since.

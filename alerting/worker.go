@@ -71,7 +71,8 @@ func waitTimer(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Run works batch by batch until ctx ends (it then answers nil). After an error it waits
+// Run works batch by batch until ctx ends (it then answers nil), or until an
+// error that wraps schemas.ErrRestart, which it answers. After another it waits
 // with growing pauses, at most a minute.
 func (w *Worker) Run(ctx context.Context) error {
 	pause := time.Second
@@ -83,6 +84,9 @@ func (w *Worker) Run(ctx context.Context) error {
 		if err == nil {
 			pause = time.Second
 			continue
+		}
+		if errors.Is(err, schemas.ErrRestart) {
+			return err
 		}
 		w.cfg.Log.Error("filing alerts failed; trying again", "err", err, "pause", pause)
 		if w.cfg.Wait(ctx, pause) != nil {

@@ -96,7 +96,8 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Run works until ctx ends and answers nil then. A failure is logged and the
+// Run works until ctx ends and answers nil then, or until an error that wraps
+// schemas.ErrRestart, which it answers. Any other failure is logged and the
 // batch tried again after a pause that grows from 0.1 s to 30 s; nothing is
 // committed meanwhile, so the lag grows and memory does not.
 func (w *Worker) Run(ctx context.Context) error {
@@ -109,6 +110,9 @@ func (w *Worker) Run(ctx context.Context) error {
 		}
 		if ctx.Err() != nil {
 			return nil
+		}
+		if errors.Is(err, schemas.ErrRestart) {
+			return err
 		}
 		w.c.Log.Error("scoring stopped at a batch; it will be tried again", "error", err, "pause", pause)
 		if w.c.Wait(ctx, pause) != nil {

@@ -314,6 +314,21 @@ func TestWorkerRunWaitsLongerEachTime(t *testing.T) {
 	}
 }
 
+// stalled is a consumer that nothing but a new process can help.
+type stalled struct{ signals.Consumer }
+
+func (stalled) Fetch(context.Context, int) (signals.Batch, error) {
+	return signals.Batch{}, fmt.Errorf("read the log: %w", schemas.ErrRestart)
+}
+
+// TestWorkerStopsWhereOnlyARestartHelps: Run ends, so that a supervisor acts.
+func TestWorkerStopsWhereOnlyARestartHelps(t *testing.T) {
+	w := signals.NewWorker(signals.WorkerConfig{Consumer: stalled{}})
+	if err := w.Run(t.Context()); !errors.Is(err, schemas.ErrRestart) {
+		t.Errorf("Run ended with %v", err)
+	}
+}
+
 // TestWorkerLooksUpOnlyWhatItNeeds: a batch of quiet mail asks history nothing.
 func TestWorkerLooksUpOnlyWhatItNeeds(t *testing.T) {
 	f := &faulty{Store: memstore.New()}

@@ -160,6 +160,7 @@ func either(cond bool, yes, no int) int {
 func TestFleet_SurvivesEverything(t *testing.T) {
 	f := newFleet(t)
 	c := newCrash(t, f.world)
+	c.outages = true
 	r := rand.New(rand.NewPCG(c.seed, 3))
 	f.launchAll(fleetRoles...)
 	f.point(c)

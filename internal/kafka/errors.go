@@ -13,6 +13,7 @@ import (
 	kafkago "github.com/segmentio/kafka-go"
 
 	"redalert/ingest"
+	"redalert/schemas"
 )
 
 var (
@@ -24,7 +25,7 @@ var (
 	ErrStale = errors.New("the batch's partitions were given out anew since it was fetched")
 	// ErrStalled is returned by Fetch when events wait, the brokers answer, and
 	// rebuilding the member did not help. The process should end and be started anew.
-	ErrStalled = errors.New("events wait and cannot be fetched")
+	ErrStalled = fmt.Errorf("events wait and cannot be fetched: %w", schemas.ErrRestart)
 	// ErrTooLarge is returned for an event or notice that no topic takes.
 	ErrTooLarge = errors.New("larger than a message may be")
 )

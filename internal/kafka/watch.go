@@ -162,7 +162,7 @@ func (m *member) rebuild() {
 	m.stats.Rebuilds++
 	stalls := m.stalls
 	if stalls > stallsAllowed {
-		m.fatal = fmt.Errorf("read %s: %w: %d rebuilds did not help; the process must be started anew", m.id, ErrStalled, stallsAllowed)
+		m.fatal = fmt.Errorf("read %s: %w: %d rebuilds did not help", m.id, ErrStalled, stallsAllowed)
 		m.stats.Rebuilds--
 	}
 	if m.leave != nil {

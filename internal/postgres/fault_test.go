@@ -151,6 +151,32 @@ func TestFault_37_AnswerLost(t *testing.T) {
 	}
 }
 
+// TestServerFallsSilent: a server that answers nothing, and hangs up on nobody,
+// costs a caller without a deadline a limited time.
+func TestServerFallsSilent(t *testing.T) {
+	p, via := through(t, open(t).cfg.URL)
+	one := openURL(t, via)
+	for _, name := range []string{"Reserve", "Apply opens a case", "Resolve"} {
+		c := calls[name]
+		one.limit = callLimit
+		if err := c.do(context.Background(), one, "warm "+name); err != nil {
+			t.Fatal(name, err)
+		}
+		p.cutAt(1, hang)
+		one.limit = 300 * time.Millisecond
+		if err := c.do(context.Background(), one, "id "+name); !errors.Is(err, ingest.ErrUnavailable) {
+			t.Errorf("%s: %v, want ErrUnavailable", name, err)
+		}
+		if !p.wasCut() {
+			t.Errorf("%s: not cut", name)
+		}
+		one.limit = callLimit
+		if err := c.do(context.Background(), one, "id "+name); err != nil {
+			t.Errorf("%s when it speaks again: %v", name, err)
+		}
+	}
+}
+
 // TestDeskAfterALostAnswer: what the stage above makes of it. The worker files
 // the notice again and finds it filed; a person who claims again is told that
 // the case has changed, by nobody else than themselves, and holds it.

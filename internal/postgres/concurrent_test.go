@@ -33,13 +33,7 @@ func TestProcessesLearnAtOnce(t *testing.T) {
 		dice := rand.New(rand.NewPCG(uint64(w), 1))
 		writers.Go(func() {
 			for range 40 {
-				var list []schemas.Sighting
-				for range 1 + dice.IntN(3) {
-					n := dice.IntN(30)
-					all := schemas.CustomerRef{Ref: fmt.Sprint("K-", n), Email: fmt.Sprint(n, "@home.example"), Phone: fmt.Sprint(5550000 + n)}
-					ref := []schemas.CustomerRef{{Phone: all.Phone}, {Email: all.Email}, {Email: all.Email, Phone: all.Phone}, {Ref: all.Ref, Email: all.Email}, all}[dice.IntN(5)]
-					list = append(list, schemas.Sighting{Customer: ref, At: noon})
-				}
+				list := mentions(dice)
 				if _, err := d.Resolve(context.WithoutCancel(t.Context()), list); err != nil {
 					t.Errorf("Resolve: %v", err)
 				}
@@ -69,6 +63,17 @@ func TestProcessesLearnAtOnce(t *testing.T) {
 			}
 		}
 	}
+}
+
+// mentions are one to three sightings of few people, by some of their references.
+func mentions(dice *rand.Rand) (list []schemas.Sighting) {
+	for range 1 + dice.IntN(3) {
+		n := dice.IntN(30)
+		all := schemas.CustomerRef{Ref: fmt.Sprint("K-", n), Email: fmt.Sprint(n, "@home.example"), Phone: fmt.Sprint(5550000 + n)}
+		ref := []schemas.CustomerRef{{Phone: all.Phone}, {Email: all.Email}, {Email: all.Email, Phone: all.Phone}, {Ref: all.Ref, Email: all.Email}, all}[dice.IntN(5)]
+		list = append(list, schemas.Sighting{Customer: ref, At: noon})
+	}
+	return list
 }
 
 // followAliases asks again and again, and once more when all is written.

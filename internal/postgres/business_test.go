@@ -100,7 +100,7 @@ func twinsOf(t *testing.T, seed uint64) *twins {
 // afterwards is the same, and the rules of cases hold.
 func TestBusinessAsInSQLite(t *testing.T) {
 	entries := 0
-	for seed := range uint64(5) {
+	for seed := range uint64(4) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			tw := twinsOf(t, seed)
 			for step := range 50 {
@@ -111,7 +111,7 @@ func TestBusinessAsInSQLite(t *testing.T) {
 			entries += count(t, tw.ws[1].people.(*DB), "case_events")
 		})
 	}
-	if entries < 120 {
+	if entries < 100 {
 		t.Errorf("only %d audit entries came of it; the test proves little", entries)
 	}
 }

@@ -40,7 +40,7 @@ func (s caseStore) Apply(ctx context.Context, changes ...alerting.Change) ([]sch
 var errReopens = errors.New("this reopens a case")
 
 func (s caseStore) apply(ctx context.Context, changes []alerting.Change, locked bool) (out []schemas.Case, err error) {
-	err = s.d.write(ctx, func(tx querier) error {
+	err = s.d.write(ctx, func(ctx context.Context, tx querier) error {
 		a := applying{tx: tx, locked: locked, seq: map[string]int64{}, now: map[string]schemas.Case{}, mine: map[string]bool{}}
 		for _, ch := range changes {
 			a.mine[ch.Case.ID] = true

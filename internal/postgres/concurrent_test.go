@@ -33,13 +33,7 @@ func TestProcessesLearnAtOnce(t *testing.T) {
 		dice := rand.New(rand.NewPCG(uint64(w), 1))
 		writers.Go(func() {
 			for range 40 {
-				var list []schemas.Sighting
-				for range 1 + dice.IntN(3) {
-					n := dice.IntN(30)
-					all := schemas.CustomerRef{Ref: fmt.Sprint("K-", n), Email: fmt.Sprint(n, "@home.example"), Phone: fmt.Sprint(5550000 + n)}
-					ref := []schemas.CustomerRef{{Phone: all.Phone}, {Email: all.Email}, {Email: all.Email, Phone: all.Phone}, {Ref: all.Ref, Email: all.Email}, all}[dice.IntN(5)]
-					list = append(list, schemas.Sighting{Customer: ref, At: noon})
-				}
+				list := mentions(dice)
 				if _, err := d.Resolve(context.WithoutCancel(t.Context()), list); err != nil {
 					t.Errorf("Resolve: %v", err)
 				}
@@ -69,6 +63,17 @@ func TestProcessesLearnAtOnce(t *testing.T) {
 			}
 		}
 	}
+}
+
+// mentions are one to three sightings of few people, by some of their references.
+func mentions(dice *rand.Rand) (list []schemas.Sighting) {
+	for range 1 + dice.IntN(3) {
+		n := dice.IntN(30)
+		all := schemas.CustomerRef{Ref: fmt.Sprint("K-", n), Email: fmt.Sprint(n, "@home.example"), Phone: fmt.Sprint(5550000 + n)}
+		ref := []schemas.CustomerRef{{Phone: all.Phone}, {Email: all.Email}, {Email: all.Email, Phone: all.Phone}, {Ref: all.Ref, Email: all.Email}, all}[dice.IntN(5)]
+		list = append(list, schemas.Sighting{Customer: ref, At: noon})
+	}
+	return list
 }
 
 // followAliases asks again and again, and once more when all is written.
@@ -232,7 +237,7 @@ func TestCollisionsAreTriedAgain(t *testing.T) {
 	d := open(t)
 	for _, code := range []string{serialization, deadlock} {
 		tries := 0
-		err := d.write(t.Context(), func(tx querier) error {
+		err := d.write(t.Context(), func(ctx context.Context, tx querier) error {
 			if tries++; tries < 4 {
 				_, err := tx.exec(t.Context(), "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '"+code+"'; END $$")
 				return err
@@ -244,7 +249,7 @@ func TestCollisionsAreTriedAgain(t *testing.T) {
 			t.Errorf("%s: %v after %d tries", code, err, tries)
 		}
 	}
-	if err := d.write(t.Context(), func(tx querier) error {
+	if err := d.write(t.Context(), func(ctx context.Context, tx querier) error {
 		_, err := tx.exec(t.Context(), "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '40001'; END $$")
 		return err
 	}); !errors.Is(unavailable("x", err), ingest.ErrUnavailable) {
@@ -256,7 +261,7 @@ func TestCollisionsAreTriedAgain(t *testing.T) {
 // the server; and nobody waits for it longer than for a busy file.
 func TestLocksEndWithAStandstill(t *testing.T) {
 	d := open(t)
-	if err := d.write(t.Context(), func(tx querier) error {
+	if err := d.write(t.Context(), func(ctx context.Context, tx querier) error {
 		got, err := one(t.Context(), tx, value[string], "SELECT current_setting('lock_timeout') || ' ' || current_setting('idle_in_transaction_session_timeout') || ' ' || current_setting('transaction_isolation')")
 		if got != "15s 1min read committed" {
 			t.Errorf("limits are %q", got)
@@ -284,7 +289,7 @@ func TestWhatMayPass(t *testing.T) {
 // the question must not read them.
 func TestPollingReadsNoLog(t *testing.T) {
 	d := open(t)
-	if err := d.write(t.Context(), func(tx querier) error {
+	if err := d.write(t.Context(), func(ctx context.Context, tx querier) error {
 		if _, err := tx.exec(t.Context(), "INSERT INTO notifications SELECT n::text, '', n, 'k', '', '', '', '', 'sent', false, 1, n, n, 0, '', '', NULL FROM generate_series(1, 5000) n"); err != nil {
 			return err
 		}

@@ -7,9 +7,9 @@
 // step is one transaction; collisions with others are tried again inside.
 // Answers, orders and cursors are those of the embedded store, byte for byte.
 //
-// A failure that may pass by itself (server down, restarting, full, busy)
-// wraps ingest.ErrUnavailable, whatever the port; when the server is back the
-// next call works. If the answer to a commit is lost, the caller cannot know
+// A failure that may pass by itself (server down, restarting, full, busy, or
+// silent: a call without a deadline has a minute) wraps ingest.ErrUnavailable,
+// whatever the port; when the server is back the next call works. If the answer to a commit is lost, the caller cannot know
 // whether it took effect: calls may be repeated, and then change nothing.
 package postgres
 
@@ -25,6 +25,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"redalert/ingest"
@@ -59,6 +60,7 @@ type DB struct {
 	cfg      Config
 	pool     *pgxpool.Pool
 	maxConns int
+	limit    time.Duration // of a call without a deadline; 0 = none
 	where    string
 	log      *slog.Logger
 	now      func() time.Time
@@ -94,7 +96,7 @@ func connect(ctx context.Context, cfg Config) (*DB, error) {
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
 	c := pc.ConnConfig
-	d := &DB{cfg: cfg, pool: pool, maxConns: int(pc.MaxConns), log: cfg.Log, now: cfg.Now,
+	d := &DB{cfg: cfg, pool: pool, maxConns: int(pc.MaxConns), limit: callLimit, log: cfg.Log, now: cfg.Now,
 		where: (&url.URL{Scheme: "postgres", Host: net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))), Path: "/" + c.Database}).String()}
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)
@@ -130,8 +132,17 @@ func poolConfig(cfg Config) (*pgxpool.Config, error) {
 		p["application_name"] = "redalert"
 	}
 	p["client_encoding"], p["timezone"] = "UTF8", "UTC"
+	pc.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
+		_, err := c.Exec(ctx, noticeDeath)
+		return err
+	}
 	return pc, nil
 }
+
+// noticeDeath lets the server find out within a minute that one of ours is
+// gone without a word, in the middle of a request too, and let go of its locks;
+// by default that takes two hours. A pooler between may see to it itself.
+const noticeDeath = "set tcp_keepalives_idle = 30; set tcp_keepalives_interval = 10; set tcp_keepalives_count = 3"
 
 // Where names the server and database for people, without user and password.
 func (d *DB) Where() string { return d.where }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +56,9 @@ func agree[T any](t *testing.T, ws [2]world, what string, ask func(w world) (T, 
 	got, gerr := ask(ws[1])
 	if fmt.Sprint(werr) != fmt.Sprint(gerr) {
 		t.Fatalf("%s: SQLite says %v, PostgreSQL %v", what, werr, gerr)
+	}
+	if reflect.DeepEqual(want, got) { // quicker than Diff, which knows that empty is nil
+		return got
 	}
 	if d := gocmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
 		t.Fatalf("%s: (-SQLite +PostgreSQL)\n%s", what, d)
@@ -168,7 +172,7 @@ func TestListingsAsInSQLite(t *testing.T) {
 		agree(t, ws, "apply", func(w world) ([]schemas.Case, error) { return w.cases.Apply(t.Context(), ch) })
 	}
 	found := 0
-	for range 300 {
+	for range 200 {
 		q := d.queueQuery()
 		if d.IntN(4) == 0 {
 			q.States = append(schemas.OpenStates(), schemas.StateLost, schemas.StateRecovered)
@@ -237,7 +241,7 @@ func walk[T any](t *testing.T, ws [2]world, q schemas.ListQuery, what string, li
 
 // TestIdentitiesAsInSQLite: random sightings, one call of several at a time.
 func TestIdentitiesAsInSQLite(t *testing.T) {
-	for seed := range uint64(8) {
+	for seed := range uint64(5) {
 		d := dice{rand.New(rand.NewPCG(seed, 3))}
 		ws := worlds(t)
 		var seen []string

@@ -137,17 +137,48 @@ func TestFault_37_AnswerLost(t *testing.T) {
 				if err := c.do(t.Context(), one, id); err != nil && (c.again == nil || !c.again(err)) {
 					t.Errorf("%s again after request %d was cut: %v", name, at, err)
 				}
-				for _, rows := range c.rows {
-					if got := count(t, d, fmt.Sprintf(rows, id)); got != 1 {
-						t.Errorf("%s, request %d cut (%d): %d rows of %s", name, at, how, got, fmt.Sprintf(rows, id))
-					}
-				}
+				oneEach(t, d, c.rows, id)
 			}
 		}
 	}
 	t.Logf("%d cuts, %d of them seen by the caller", n-2*len(calls), failed)
 	if failed < 2*len(calls) {
 		t.Errorf("only %d calls failed", failed)
+	}
+}
+
+func oneEach(t *testing.T, d *DB, rows []string, id string) {
+	t.Helper()
+	for _, r := range rows {
+		if got := count(t, d, fmt.Sprintf(r, id)); got != 1 {
+			t.Errorf("%d rows of %s, want 1", got, fmt.Sprintf(r, id))
+		}
+	}
+}
+
+// TestServerFallsSilent: a server that answers nothing, and hangs up on nobody,
+// costs a caller without a deadline a limited time.
+func TestServerFallsSilent(t *testing.T) {
+	p, via := through(t, open(t).cfg.URL)
+	one := openURL(t, via)
+	for _, name := range []string{"Reserve", "Apply opens a case", "Resolve"} {
+		c := calls[name]
+		one.limit = callLimit
+		if err := c.do(context.Background(), one, "warm "+name); err != nil {
+			t.Fatal(name, err)
+		}
+		p.cutAt(1, hang)
+		one.limit = 300 * time.Millisecond
+		if err := c.do(context.Background(), one, "id "+name); !errors.Is(err, ingest.ErrUnavailable) {
+			t.Errorf("%s: %v, want ErrUnavailable", name, err)
+		}
+		if !p.wasCut() {
+			t.Errorf("%s: not cut", name)
+		}
+		one.limit = callLimit
+		if err := c.do(context.Background(), one, "id "+name); err != nil {
+			t.Errorf("%s when it speaks again: %v", name, err)
+		}
 	}
 }
 
@@ -164,7 +195,6 @@ func TestDeskAfterALostAnswer(t *testing.T) {
 	t.Cleanup(func() { one.Close() })
 	now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 	b := businessOver(worldOf(one), &now)
-	ana := schemas.Actor{Email: "ana@firm.example", Role: schemas.RoleStaff}
 	cuts := 0
 	for at := 1; at < 40; at++ {
 		key := fmt.Sprint("customer ", at)
@@ -185,19 +215,9 @@ func TestDeskAfterALostAnswer(t *testing.T) {
 		if err != nil || len(found) != 1 || len(found[0].EventIDs) != 1 || found[0].Version != 1 {
 			t.Fatalf("request %d cut: %+v, %v", at, found, err)
 		}
-		p.cutAt(at, loseAnswer)
-		c, err := b.desk.Claim(t.Context(), ana, found[0].ID, 1)
-		hitClaim := p.wasCut()
-		if err != nil {
+		hitClaim, failed := claimCut(t, b, p, at, found[0].ID)
+		if failed {
 			cuts++
-			c, err = b.desk.Claim(t.Context(), ana, found[0].ID, 1)
-			var conflict *alerting.Conflict
-			if errors.As(err, &conflict) && conflict.By == ana.Email {
-				c, err = one.Cases().Case(t.Context(), found[0].ID)
-			}
-		}
-		if err != nil || c.Assignee != ana.Email || c.Version != 2 {
-			t.Fatalf("request %d of a claim cut: %+v, %v", at, c, err)
 		}
 		if !hit && !hitClaim {
 			break
@@ -206,4 +226,26 @@ func TestDeskAfterALostAnswer(t *testing.T) {
 	if cuts == 0 {
 		t.Error("no claim failed; the test proves nothing")
 	}
+}
+
+// claimCut lets Ana claim a case while a request is cut, and claim again when
+// that failed; the case is hers then. It tells whether any was cut, and whether
+// she had to.
+func claimCut(t *testing.T, b *business, p *proxy, at int, id string) (hit, failed bool) {
+	t.Helper()
+	ana := schemas.Actor{Email: "ana@firm.example", Role: schemas.RoleStaff}
+	p.cutAt(at, loseAnswer)
+	c, err := b.desk.Claim(t.Context(), ana, id, 1)
+	hit, failed = p.wasCut(), err != nil
+	if failed {
+		c, err = b.desk.Claim(t.Context(), ana, id, 1)
+		var conflict *alerting.Conflict
+		if errors.As(err, &conflict) && conflict.By == ana.Email {
+			c, err = b.cases.Case(t.Context(), id)
+		}
+	}
+	if err != nil || c.Assignee != ana.Email || c.Version != 2 {
+		t.Fatalf("request %d of a claim cut: %+v, %v", at, c, err)
+	}
+	return hit, failed
 }

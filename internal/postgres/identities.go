@@ -27,7 +27,7 @@ func (d *DB) Resolve(ctx context.Context, sightings []schemas.Sighting) ([]strin
 	}
 	var ids []string
 	var p *people
-	err := d.read(ctx, func(q querier) (err error) {
+	err := d.read(ctx, func(ctx context.Context, q querier) (err error) {
 		if p, err = loadPeople(ctx, q, keys); err != nil {
 			return err
 		}
@@ -37,7 +37,7 @@ func (d *DB) Resolve(ctx context.Context, sightings []schemas.Sighting) ([]strin
 	if err != nil || !p.learnt() {
 		return ids, unavailable("resolve customers", err)
 	}
-	err = d.write(ctx, func(tx querier) error {
+	err = d.write(ctx, func(ctx context.Context, tx querier) error {
 		if _, err := tx.exec(ctx, takeLock, lockIdentities); err != nil {
 			return err
 		}

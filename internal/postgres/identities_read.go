@@ -72,7 +72,7 @@ func (d *DB) Customers(ctx context.Context, q schemas.ListQuery) (schemas.Page[s
 
 // SetOptedOut remembers whether a customer wants no mail from us; ErrNotFound.
 func (d *DB) SetOptedOut(ctx context.Context, id string, optedOut bool) error {
-	return unavailable("customer "+id, d.write(ctx, func(tx querier) error {
+	return unavailable("customer "+id, d.write(ctx, func(ctx context.Context, tx querier) error {
 		if _, err := tx.exec(ctx, takeLock, lockIdentities); err != nil {
 			return err
 		}

@@ -46,25 +46,7 @@ func TestServerIsKilledUnderLoad(t *testing.T) {
 	defer func() { stop(); wg.Wait() }()
 	var receipts, cases, blobs acked
 	outages := make(chan error, 1)
-	load := func(kind string, done *acked, do func(id string) error) {
-		for i := 0; ctx.Err() == nil; i++ {
-			id := fmt.Sprint(kind, " ", i)
-			for ctx.Err() == nil {
-				err := do(id)
-				if err == nil || isConflict(err) { // taken, now or by an attempt whose answer was lost
-					done.add(id)
-					break
-				}
-				if ctx.Err() == nil && !errors.Is(err, ingest.ErrUnavailable) {
-					t.Errorf("%s: %v, want ErrUnavailable", id, err)
-				}
-				select {
-				case outages <- err:
-				default:
-				}
-			}
-		}
-	}
+	load := func(kind string, done *acked, do func(id string) error) { work(ctx, t, kind, done, outages, do) }
 	wg.Go(func() {
 		load("receipt", &receipts, func(id string) error { _, err := d.Reserve(ctx, []ingest.Receipt{receiptOf(id)}); return err })
 	})
@@ -77,26 +59,53 @@ func TestServerIsKilledUnderLoad(t *testing.T) {
 	all := []*acked{&receipts, &cases, &blobs}
 	for range 2 {
 		waitFor(t, "work", func() bool { return grown(all, 15) })
-		s.Kill(t)
-		select {
-		case <-outages:
-		default:
-		}
-		if err := <-outages; !errors.Is(err, ingest.ErrUnavailable) {
-			t.Errorf("during the outage: %v", err)
-		}
-		if _, err := d.Pending(t.Context(), 1); !errors.Is(err, ingest.ErrUnavailable) {
-			t.Errorf("read during the outage: %v", err)
-		}
-		if _, err := Open(t.Context(), Config{URL: d.cfg.URL}); !errors.Is(err, ingest.ErrUnavailable) {
-			t.Errorf("Open during the outage: %v", err)
-		}
-		s.Start(t)
+		outage(t, s, d, outages)
 	}
 	waitFor(t, "work after the outage", func() bool { return grown(all, 15) })
 	stop()
 	wg.Wait()
 	checkAcked(t, d, receipts.ids, cases.ids, blobs.ids)
+}
+
+// work writes one thing after the other, each until the store says yes.
+func work(ctx context.Context, t *testing.T, kind string, done *acked, outages chan error, do func(id string) error) {
+	for i := 0; ctx.Err() == nil; i++ {
+		id := fmt.Sprint(kind, " ", i)
+		for ctx.Err() == nil {
+			err := do(id)
+			if err == nil || isConflict(err) { // taken, now or by an attempt whose answer was lost
+				done.add(id)
+				break
+			}
+			if ctx.Err() == nil && !errors.Is(err, ingest.ErrUnavailable) {
+				t.Errorf("%s: %v, want ErrUnavailable", id, err)
+			}
+			select {
+			case outages <- err:
+			default:
+			}
+		}
+	}
+}
+
+// outage kills the server, looks at what everybody is told, and starts it again.
+func outage(t *testing.T, s *servertest.PostgresServer, d *DB, outages chan error) {
+	t.Helper()
+	s.Kill(t)
+	select {
+	case <-outages:
+	default:
+	}
+	if err := <-outages; !errors.Is(err, ingest.ErrUnavailable) {
+		t.Errorf("during the outage: %v", err)
+	}
+	if _, err := d.Pending(t.Context(), 1); !errors.Is(err, ingest.ErrUnavailable) {
+		t.Errorf("read during the outage: %v", err)
+	}
+	if _, err := Open(t.Context(), Config{URL: d.cfg.URL}); !errors.Is(err, ingest.ErrUnavailable) {
+		t.Errorf("Open during the outage: %v", err)
+	}
+	s.Start(t)
 }
 
 var before = map[*acked]int{}

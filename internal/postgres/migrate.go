@@ -67,6 +67,7 @@ func Migrate(ctx context.Context, cfg Config) (steps int, err error) {
 		return 0, err
 	}
 	defer d.Close()
+	d.limit = 0 // a step over much data takes what it takes
 	if err := d.checkServer(ctx); err != nil {
 		return 0, err
 	}
@@ -89,8 +90,8 @@ const createVersions = `CREATE TABLE IF NOT EXISTS schema_migrations (
 // step applies the next migration; the zero one when there is none. A big one
 // may run for long, so the usual limits do not hold.
 func (d *DB) step(ctx context.Context, ms []migration) (m migration, err error) {
-	err = d.retry(ctx, func() error {
-		return d.inTx(ctx, "begin isolation level read committed read write", func(tx querier) error {
+	err = d.retry(ctx, func(ctx context.Context) error {
+		return d.inTx(ctx, "begin isolation level read committed read write", func(ctx context.Context, tx querier) error {
 			m = migration{}
 			if _, err := tx.exec(ctx, takeLock, lockMigrate); err != nil {
 				return err

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"bytes"
 	"encoding/binary"
 	"io"
 	"net"
@@ -15,6 +16,7 @@ type cut int
 const (
 	loseRequest cut = iota + 1 // the server never sees the end of it
 	loseAnswer                 // the server has done it; nobody is told
+	hang                       // nothing comes any more, and the connection stays
 )
 
 // proxy stands between us and PostgreSQL and cuts the connection at one
@@ -103,6 +105,7 @@ func (p *proxy) requests(client, server net.Conn, lost chan struct{}) {
 		server.Close()
 		return
 	}
+	var begun bytes.Buffer // of a batch, until its Sync
 	for {
 		var kind [1]byte
 		if _, err := io.ReadFull(client, kind[:]); err != nil {
@@ -110,10 +113,23 @@ func (p *proxy) requests(client, server net.Conn, lost chan struct{}) {
 			return
 		}
 		how := cut(0)
-		if kind[0] == 'S' || kind[0] == 'Q' {
+		switch kind[0] {
+		case 'P', 'B', 'D', 'E', 'C': // the parts of a batch
+			if copyMessage(client, &begun, kind[0]) != nil {
+				server.Close()
+				return
+			}
+			continue
+		case 'S', 'Q':
 			how = p.request()
 		}
-		if how == loseRequest {
+		if how == hang {
+			<-p.t.Context().Done()
+			server.Close()
+			return
+		}
+		_, err := begun.WriteTo(server)
+		if how == loseRequest || err != nil {
 			server.Close()
 			return
 		}

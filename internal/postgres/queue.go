@@ -34,7 +34,7 @@ func (l caseLists) Queue(ctx context.Context, q alerting.QueueQuery) (alerting.Q
 	rows := `SELECT doc FROM cases WHERE ` + where + ` ORDER BY (due IS NOT NULL AND due <= ` + now + `) DESC, priority DESC, due IS NULL, due, value DESC, number
 		LIMIT ` + rowArgs.add(limit) + ` OFFSET ` + rowArgs.add(max(q.Offset, 0))
 	var out alerting.Queue
-	err := l.d.snapshot(ctx, func(tx querier) error {
+	err := l.d.snapshot(ctx, func(ctx context.Context, tx querier) error {
 		out = alerting.Queue{}
 		var b batch
 		b.addRows(func(r row) error {

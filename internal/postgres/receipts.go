@@ -44,7 +44,7 @@ func (d *DB) Reserve(ctx context.Context, receipts []ingest.Receipt) ([]ingest.R
 		}
 	}
 	var fresh []string
-	err := d.retry(ctx, func() (err error) {
+	err := d.retry(ctx, func(ctx context.Context) (err error) {
 		fresh, err = all(ctx, querier{d.pool}, value[string], reserveSQL, given.ids, given.hashes, given.events)
 		return err
 	})

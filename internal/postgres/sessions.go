@@ -37,7 +37,7 @@ func (s sessions) Session(ctx context.Context, hash string) (auth.Session, error
 // TakeSession implements auth.Sessions.
 func (s sessions) TakeSession(ctx context.Context, hash string) (auth.Session, error) {
 	var found []auth.Session
-	err := s.d.retry(ctx, func() (err error) {
+	err := s.d.retry(ctx, func(ctx context.Context) (err error) {
 		found, err = all(ctx, querier{s.d.pool}, scanSession, "DELETE FROM sessions WHERE hash = $1 RETURNING "+sessionColumns, hash)
 		return err
 	})

@@ -149,7 +149,21 @@ func TestAwkwardTextInCases(t *testing.T) {
 	}
 	audit, err := d.Cases().Audit(ctx, "c1")
 	checkSame(t, "audit", err, audit[0].Reason, "\x00")
+	awkwardAuth(t, d, text, short, now)
+	checkSame(t, "begin job", second(d.Schedule().Begin(ctx, short, short, now, time.Minute)), 0, 0)
+	checkSame(t, "job done", d.Schedule().Done(ctx, short, short, now), 0, 0)
+	last, err := d.Schedule().LastDone(ctx, short)
+	checkSame(t, "last done", err, last, short)
+	v := schemas.DefaultSettings()
+	v.Locations = []schemas.Location{{Name: "\x00"}}
+	checkSame(t, "save settings", d.Settings().Save(ctx, v), 0, 0)
+	settings, err := d.Settings().Load(ctx)
+	checkSame(t, "settings", err, settings, v)
+}
 
+func awkwardAuth(t *testing.T, d *DB, text, short string, now time.Time) {
+	t.Helper()
+	ctx := t.Context()
 	u := auth.User{Email: short, Name: text, Role: schemas.RoleStaff, Locations: []string{text, short}, Timezone: short, PasswordHash: text, CreatedAt: now}
 	checkSame(t, "create user", d.Users().CreateUser(ctx, u), 0, 0)
 	user, err := d.Users().User(ctx, short)
@@ -162,15 +176,6 @@ func TestAwkwardTextInCases(t *testing.T) {
 	checkSame(t, "create token", d.Tokens().CreateToken(ctx, tok), 0, 0)
 	token, err := d.Tokens().Token(ctx, short)
 	checkSame(t, "token", err, token, tok)
-	checkSame(t, "begin job", second(d.Schedule().Begin(ctx, short, short, now, time.Minute)), 0, 0)
-	checkSame(t, "job done", d.Schedule().Done(ctx, short, short, now), 0, 0)
-	last, err := d.Schedule().LastDone(ctx, short)
-	checkSame(t, "last done", err, last, short)
-	v := schemas.DefaultSettings()
-	v.Locations = []schemas.Location{{Name: "\x00"}}
-	checkSame(t, "save settings", d.Settings().Save(ctx, v), 0, 0)
-	settings, err := d.Settings().Load(ctx)
-	checkSame(t, "settings", err, settings, v)
 }
 
 func second[T any](_ T, err error) error { return err }

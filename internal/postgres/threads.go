@@ -21,7 +21,7 @@ func (d *DB) Thread(ctx context.Context, messageID string, references []string) 
 		return "", nil
 	}
 	var known map[string]string
-	if err := d.read(ctx, func(q querier) (err error) {
+	if err := d.read(ctx, func(ctx context.Context, q querier) (err error) {
 		known, err = knownThreads(ctx, q, names)
 		return err
 	}); err != nil {
@@ -31,7 +31,7 @@ func (d *DB) Thread(ctx context.Context, messageID string, references []string) 
 	if len(known) == len(names) {
 		return thread, nil
 	}
-	err := d.write(ctx, func(tx querier) error {
+	err := d.write(ctx, func(ctx context.Context, tx querier) error {
 		if _, err := tx.exec(ctx, takeLock, lockThreads); err != nil {
 			return err
 		}

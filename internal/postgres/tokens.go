@@ -24,7 +24,7 @@ func scanToken(r row) (t auth.Token, err error) {
 
 // CreateToken implements auth.Tokens. A revoked token of the same name goes.
 func (s tokens) CreateToken(ctx context.Context, t auth.Token) error {
-	return unavailable("create token", s.d.write(ctx, func(tx querier) error {
+	return unavailable("create token", s.d.write(ctx, func(ctx context.Context, tx querier) error {
 		if _, err := tx.exec(ctx, "DELETE FROM tokens WHERE name = $1 AND revoked_at IS NOT NULL", t.Name); err != nil {
 			return err
 		}

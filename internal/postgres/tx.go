@@ -15,6 +15,17 @@ import (
 // (serialization failure, deadlock) is run.
 const maxTries = 10
 
+// callLimit bounds a call whose caller has set no deadline: a server that has
+// gone without a word (cable cut, machine frozen) is unavailable then.
+const callLimit = time.Minute
+
+func (d *DB) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok || d.limit <= 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, d.limit)
+}
+
 // beginWrite starts a transaction that waits for nobody longer than SQLite
 // waits for a busy file, and whose locks do not outlive a process that stands
 // still in the middle of it.
@@ -108,13 +119,15 @@ func value[T any](r row) (v T, err error) {
 
 // read runs queries, once more when a connection turns out to be dead: after a
 // restart of the server the pool may hold a few. fn may run several times.
-func (d *DB) read(ctx context.Context, fn func(q querier) error) error {
+func (d *DB) read(ctx context.Context, fn func(ctx context.Context, q querier) error) error {
+	ctx, cancel := d.limited(ctx)
+	defer cancel()
 	var err error
 	for range d.maxConns + 1 {
 		if d.closed.Load() {
 			return errClosed
 		}
-		if err = fn(querier{d.pool}); !broken(err) && !again(err) || ctx.Err() != nil {
+		if err = fn(ctx, querier{d.pool}); !broken(err) && !again(err) || ctx.Err() != nil {
 			return err
 		}
 	}
@@ -123,7 +136,7 @@ func (d *DB) read(ctx context.Context, fn func(q querier) error) error {
 
 // query is read of all rows of one query.
 func query[T any](ctx context.Context, d *DB, scan func(row) (T, error), sql string, args ...any) (out []T, err error) {
-	err = d.read(ctx, func(q querier) (err error) {
+	err = d.read(ctx, func(ctx context.Context, q querier) (err error) {
 		out, err = all(ctx, q, scan, sql, args...)
 		return err
 	})
@@ -132,7 +145,7 @@ func query[T any](ctx context.Context, d *DB, scan func(row) (T, error), sql str
 
 // first is read of the first row of one query; none when there is none.
 func first[T any](ctx context.Context, d *DB, none error, scan func(row) (T, error), sql string, args ...any) (v T, err error) {
-	err = d.read(ctx, func(q querier) (err error) {
+	err = d.read(ctx, func(ctx context.Context, q querier) (err error) {
 		v, err = one(ctx, q, scan, sql, args...)
 		return err
 	})
@@ -144,7 +157,7 @@ func first[T any](ctx context.Context, d *DB, none error, scan func(row) (T, err
 
 // exec runs one statement, which is a transaction of its own.
 func (d *DB) exec(ctx context.Context, sql string, args ...any) (n int64, err error) {
-	err = d.retry(ctx, func() (err error) {
+	err = d.retry(ctx, func(ctx context.Context) (err error) {
 		n, err = querier{d.pool}.exec(ctx, sql, args...)
 		return err
 	})
@@ -153,7 +166,7 @@ func (d *DB) exec(ctx context.Context, sql string, args ...any) (n int64, err er
 
 // send runs a batch as one transaction. build may run several times.
 func (d *DB) send(ctx context.Context, build func(b *batch)) error {
-	return d.retry(ctx, func() error {
+	return d.retry(ctx, func(ctx context.Context) error {
 		var b batch
 		build(&b)
 		return querier{d.pool}.send(ctx, &b)
@@ -162,22 +175,24 @@ func (d *DB) send(ctx context.Context, build func(b *batch)) error {
 
 // write runs fn in a transaction and returns when it is durable. fn may run
 // several times, each time on a clean slate.
-func (d *DB) write(ctx context.Context, fn func(tx querier) error) error {
-	return d.retry(ctx, func() error { return d.inTx(ctx, beginWrite, fn) })
+func (d *DB) write(ctx context.Context, fn func(ctx context.Context, tx querier) error) error {
+	return d.retry(ctx, func(ctx context.Context) error { return d.inTx(ctx, beginWrite, fn) })
 }
 
 // snapshot runs queries that must see one moment.
-func (d *DB) snapshot(ctx context.Context, fn func(tx querier) error) error {
-	return d.retry(ctx, func() error { return d.inTx(ctx, beginRead, fn) })
+func (d *DB) snapshot(ctx context.Context, fn func(ctx context.Context, tx querier) error) error {
+	return d.retry(ctx, func(ctx context.Context) error { return d.inTx(ctx, beginRead, fn) })
 }
 
 // retry runs what collided with another transaction again, a little later.
-func (d *DB) retry(ctx context.Context, fn func() error) error {
+func (d *DB) retry(ctx context.Context, fn func(ctx context.Context) error) error {
+	ctx, cancel := d.limited(ctx)
+	defer cancel()
 	for try := 1; ; try++ {
 		if d.closed.Load() {
 			return errClosed
 		}
-		err := fn()
+		err := fn(ctx)
 		if !again(err) || try == maxTries {
 			return err
 		}
@@ -192,13 +207,13 @@ func (d *DB) retry(ctx context.Context, fn func() error) error {
 	}
 }
 
-func (d *DB) inTx(ctx context.Context, begin string, fn func(tx querier) error) error {
+func (d *DB) inTx(ctx context.Context, begin string, fn func(ctx context.Context, tx querier) error) error {
 	tx, err := d.begin(ctx, begin)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback(ctx) // after a commit it does nothing
-	if err := fn(querier{tx}); err != nil {
+	if err := fn(ctx, querier{tx}); err != nil {
 		return err
 	}
 	return tx.Commit(ctx)

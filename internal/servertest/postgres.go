@@ -32,7 +32,6 @@ type PostgresServer struct {
 	port      int
 	as        *syscall.Credential
 	cmd       *exec.Cmd
-	exited    chan error
 
 	mu        sync.Mutex
 	templates map[string]string   // by the name given to Template
@@ -225,8 +224,8 @@ func (s *PostgresServer) start() error {
 	if err := s.cmd.Start(); err != nil {
 		return err
 	}
-	s.exited = make(chan error, 1)
-	go func() { s.exited <- s.cmd.Wait() }()
+	cmd, exited := s.cmd, make(chan error, 1)
+	go func() { exited <- cmd.Wait() }()
 	for deadline := time.Now().Add(60 * time.Second); ; {
 		if err := s.ping(); err == nil {
 			return nil
@@ -234,7 +233,7 @@ func (s *PostgresServer) start() error {
 			return fmt.Errorf("PostgreSQL does not answer: %w", err)
 		}
 		select {
-		case err := <-s.exited:
+		case err := <-exited:
 			return fmt.Errorf("PostgreSQL ended: %w\n%s", err, output.String())
 		case <-time.After(20 * time.Millisecond):
 		}

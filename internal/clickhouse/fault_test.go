@@ -120,7 +120,7 @@ func checkCounts(t *testing.T, d *DB, n int64, totals map[string]signals.Custome
 func TestFault_37_KilledDuringInserts(t *testing.T) {
 	s := servertest.OwnClickHouse(t)
 	d := connect(t, database(t, s))
-	const batches, size = 60, 100
+	const batches, size = 40, 100
 	stored := make(chan int, batches)
 	failed := atomic.Int64{}
 	go func() {
@@ -145,7 +145,7 @@ func TestFault_37_KilledDuringInserts(t *testing.T) {
 	}()
 	done := 0
 	for i := range stored {
-		if done++; i%20 == 10 {
+		if done++; i%20 == 5 {
 			s.Kill(t)
 			s.Start(t)
 		}

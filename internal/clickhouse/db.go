@@ -78,7 +78,7 @@ type DB struct {
 
 // hooks are moments that tests hold or watch.
 type hooks struct {
-	beforeInsert func(table string)
+	beforeInsert, beforeSend func(table string)
 }
 
 // Open connects, and fails when the server cannot be reached or does not know

@@ -11,7 +11,7 @@ import (
 	"redalert/internal/storetest"
 )
 
-var worlds = flag.Int("worlds", 3, "random histories of TestSameAsSQLite")
+var worlds = flag.Int("worlds", 2, "random histories of TestSameAsSQLite")
 
 // TestSameAsSQLite: on random histories both stores answer everything alike.
 func TestSameAsSQLite(t *testing.T) {

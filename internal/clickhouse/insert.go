@@ -3,6 +3,7 @@ package clickhouse
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 
 	driver "github.com/ClickHouse/clickhouse-go/v2"
@@ -27,7 +28,9 @@ var (
 		"currency", "net", "location", "events"}}
 	aliasesTable = table{"aliases", []string{"id", "canonical", "version"}}
 
-	tables = []table{eventsTable, orderEventsTable, ordersTable, aliasesTable}
+	claimsTable = table{"claims", []string{"event_id", "verdict", "at"}}
+
+	tables = []table{eventsTable, orderEventsTable, ordersTable, aliasesTable, claimsTable}
 )
 
 // columns are typed values of an insert, one slice a column, all of one length.
@@ -35,22 +38,26 @@ var (
 type columns []any
 
 // inserting makes the server answer only when the rows are in, whatever its
-// default or the user's profile says.
-func inserting(ctx context.Context) context.Context {
-	return driver.Context(ctx, driver.WithSettings(driver.Settings{
+// default or the user's profile says. more are further settings.
+func inserting(ctx context.Context, more ...driver.Settings) context.Context {
+	settings := driver.Settings{
 		"async_insert":                    0,
 		"max_partitions_per_insert_block": 0, // a first import may span many years
-	}))
+	}
+	for _, m := range more {
+		maps.Copy(settings, m)
+	}
+	return driver.Context(ctx, driver.WithSettings(settings))
 }
 
 // insert writes rows as one block, with a batch of its own: a batch that was
 // sent, or failed, must not be used again. An error means that it is not known
 // whether the rows are in; every caller may insert the same rows again.
-func (d *DB) insert(ctx context.Context, t table, cols columns) error {
+func (d *DB) insert(ctx context.Context, t table, cols columns, more ...driver.Settings) error {
 	if d.hooks.beforeInsert != nil {
 		d.hooks.beforeInsert(t.name)
 	}
-	b, err := d.conn.PrepareBatch(inserting(ctx), t.insert())
+	b, err := d.conn.PrepareBatch(inserting(ctx, more...), t.insert())
 	if err != nil {
 		return err
 	}
@@ -59,6 +66,9 @@ func (d *DB) insert(ctx context.Context, t table, cols columns) error {
 			b.Abort()
 			return fmt.Errorf("column %s.%s: %w", t.name, t.columns[i], err)
 		}
+	}
+	if d.hooks.beforeSend != nil {
+		d.hooks.beforeSend(t.name)
 	}
 	return b.Send()
 }

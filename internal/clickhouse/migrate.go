@@ -68,7 +68,10 @@ func (d *DB) Migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return unavailable("migrate history", d.migrate(ctx, known))
+	if err := d.migrate(ctx, known); err != nil {
+		return unavailable("migrate history", err)
+	}
+	return unavailable("set how long history is kept", d.setTTL(ctx))
 }
 
 func (d *DB) migrate(ctx context.Context, known []migration) error {
@@ -94,7 +97,7 @@ func (d *DB) migrate(ctx context.Context, known []migration) error {
 		}
 		d.c.Log.Info("history migrated", "to", m.name)
 	}
-	return d.setTTL(ctx)
+	return nil
 }
 
 // schema is the number of the last migration applied.

@@ -9,6 +9,9 @@
 -- instant have an order.
 --
 -- customer_id is as the event carries it; readers map it through the aliases.
+--
+-- The log is told to move on once an insert is answered, so an answered insert
+-- must survive a power cut: fsync.
 
 CREATE TABLE IF NOT EXISTS events (
   event_id     String,
@@ -38,4 +41,4 @@ CREATE TABLE IF NOT EXISTS events (
 ) ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(occurred_at)
 ORDER BY (toDate(occurred_at), source_type, event_id)
-SETTINGS enable_block_number_column = 1;
+SETTINGS enable_block_number_column = 1, fsync_after_insert = 1, fsync_part_directory = 1;

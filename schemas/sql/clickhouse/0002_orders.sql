@@ -17,7 +17,7 @@ CREATE TABLE IF NOT EXISTS order_events (
   PROJECTION by_customer (SELECT * ORDER BY customer_id)
 ) ENGINE = ReplacingMergeTree
 ORDER BY (order_ref, event_id)
-SETTINGS deduplicate_merge_projection_mode = 'rebuild';
+SETTINGS deduplicate_merge_projection_mode = 'rebuild', fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- The orders as they stand. Who folds more events of an order knows more, so
 -- their number is the version. Always read with FINAL: everything but the
@@ -39,4 +39,5 @@ CREATE TABLE IF NOT EXISTS orders (
   events         UInt32,
   INDEX by_customer customer_id TYPE bloom_filter(0.001) GRANULARITY 1
 ) ENGINE = ReplacingMergeTree(events)
-ORDER BY order_ref;
+ORDER BY order_ref
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;

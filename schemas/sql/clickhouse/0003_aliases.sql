@@ -6,4 +6,5 @@ CREATE TABLE IF NOT EXISTS aliases (
   canonical String,
   version   Int64
 ) ENGINE = ReplacingMergeTree(version)
-ORDER BY id;
+ORDER BY id
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;

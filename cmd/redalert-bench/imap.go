@@ -56,11 +56,12 @@ func (b bench) backlog(mails [][]byte, slow bool) (result, error) {
 	}
 	defer stop()
 	if slow {
-		hangUp := func() {}
-		if port, hangUp, err = line(fmt.Sprintf("127.0.0.1:%d", port)); err != nil {
+		near, hangUp, err := line(fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
 			return result{}, err
 		}
 		defer hangUp()
+		port = near
 	}
 	peer, err := bareClient(port, len(mails))
 	if err != nil {

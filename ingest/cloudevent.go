@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"redalert/schemas"
 )
@@ -33,11 +34,11 @@ var (
 // ErrTooDeep) means the bytes are unreadable; nothing is to be kept.
 func ReadCloudEvent(raw []byte) (Item, error) {
 	it := Item{Raw: raw, Replay: ReplayCloudEvent}
-	if err := checkDepth(raw, MaxJSONDepth); err != nil {
-		return Item{}, err
-	}
-	n, err := parseJSON(raw)
+	n, sent, err := parseEvent(raw)
 	if err != nil {
+		if err := checkDepth(raw, MaxJSONDepth); err != nil {
+			return Item{}, err
+		}
 		if !json.Valid(raw) {
 			return Item{}, fmt.Errorf("%w: %w", ErrNotJSON, err)
 		}
@@ -49,9 +50,7 @@ func ReadCloudEvent(raw []byte) (Item, error) {
 		return it.breaks(&Broken{schemas.QInvalid, v.text("")})
 	}
 	data := n.get("data")
-	w := writer{b: make([]byte, 0, len(raw))}
-	w.node(*data)
-	it.Data = w.b
+	it.Data, it.read = sent, &readData{of: sent, tree: *data}
 	if data.str("occurred_at") == "" {
 		at, err := schemas.ParseTime(n.str("time"))
 		if err != nil {
@@ -60,6 +59,30 @@ func ReadCloudEvent(raw []byte) (Item, error) {
 		it.OccurredAt = at
 	}
 	return it, nil
+}
+
+// readData is data read once, for the first that wants it: preparing an item
+// changes the tree, so whoever comes again reads the bytes.
+type readData struct {
+	of    []byte // what was read
+	tree  node
+	taken atomic.Bool
+}
+
+// take answers the tree of data, unless it is of other bytes or was taken.
+func (r *readData) take(data []byte) (node, bool) {
+	if r == nil || len(data) == 0 || len(data) != len(r.of) || &data[0] != &r.of[0] || r.taken.Swap(true) {
+		return node{}, false
+	}
+	return r.tree, true
+}
+
+// tree reads the item's data, unless that was done.
+func (it *Item) tree() (node, error) {
+	if n, ok := it.read.take(it.Data); ok {
+		return n, nil
+	}
+	return parseJSON(it.Data)
 }
 
 func (it Item) breaks(b *Broken) (Item, error) {

@@ -33,6 +33,8 @@ type Item struct {
 	// Broken, if set, says why the collector itself could not read the item: it
 	// goes to quarantine with this code and reason.
 	Broken *Broken
+
+	read *readData // what ReadCloudEvent has read of Data already; nil = nothing
 }
 
 // Broken is why an item cannot be taken in.

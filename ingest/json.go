@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -59,23 +60,43 @@ func (e errTwice) Error() string {
 }
 
 type parser struct {
-	s     string
-	i     int
-	stack []member
-	arena []member
+	s        string
+	i        int
+	stack    []member
+	arena    []member
+	from, to int // where the value of the outermost object's name "data" stands
+}
+
+var stacks = sync.Pool{New: func() any { s := make([]member, 0, 64); return &s }}
+
+// giveBack keeps a stack of a common size for the next text, without holding on
+// to parts of this one.
+func giveBack(kept *[]member, stack []member) {
+	if cap(stack) <= 1024 {
+		*kept = stack[:0]
+		clear((*kept)[:cap(*kept)])
+		stacks.Put(kept)
+	}
 }
 
 // parseJSON reads one JSON text.
 func parseJSON(raw []byte) (node, error) {
-	p := parser{s: string(raw), stack: make([]member, 0, 32)}
-	n, err := p.value(1)
-	if err != nil {
-		return node{}, fmt.Errorf("%w (near byte %d)", err, p.i)
+	n, _, err := parseEvent(raw)
+	return n, err
+}
+
+// parseEvent reads one JSON text, and answers where in raw its "data" stands.
+func parseEvent(raw []byte) (n node, data []byte, err error) {
+	stack := stacks.Get().(*[]member)
+	p := parser{s: string(raw), stack: (*stack)[:0]}
+	defer func() { giveBack(stack, p.stack) }()
+	if n, err = p.value(1); err != nil {
+		return node{}, nil, fmt.Errorf("%w (near byte %d)", err, p.i)
 	}
 	if p.space(); p.i != len(p.s) {
-		return node{}, fmt.Errorf("%w: more after its end (near byte %d)", errSyntax, p.i)
+		return node{}, nil, fmt.Errorf("%w: more after its end (near byte %d)", errSyntax, p.i)
 	}
-	return n, nil
+	return n, raw[p.from:p.to:p.to], nil
 }
 
 func (p *parser) space() {
@@ -146,9 +167,14 @@ func (p *parser) object(depth int) (node, error) {
 			return node{}, errSyntax
 		}
 		p.i++
+		p.space()
+		from := p.i
 		v, err := p.value(depth + 1)
 		if err != nil {
 			return node{}, err
+		}
+		if depth == 1 && key == "data" {
+			p.from, p.to = from, p.i
 		}
 		p.stack = append(p.stack, member{key, v})
 		end, err := p.next('}')
@@ -211,7 +237,7 @@ func (p *parser) next(closing byte) (bool, error) {
 func (p *parser) take(base int) []member {
 	n := len(p.stack) - base
 	if cap(p.arena)-len(p.arena) < n {
-		p.arena = make([]member, 0, max(n, 32, min(1024, 2*cap(p.arena))))
+		p.arena = make([]member, 0, max(n, 16, min(1024, 2*cap(p.arena))))
 	}
 	at := len(p.arena)
 	p.arena = append(p.arena, p.stack[base:]...)

@@ -111,7 +111,7 @@ func (p *prepared) read(it *Item) *Broken {
 	if len(it.Data) == 0 {
 		return invalid("data is missing; expected: a JSON object")
 	}
-	n, err := parseJSON(it.Data)
+	n, err := it.tree()
 	if err != nil {
 		return unreadable("data", err)
 	}

@@ -111,6 +111,19 @@ type Threads interface {
 	Thread(ctx context.Context, messageID string, references []string) (string, error)
 }
 
+// ManyThreads is what a store of Threads may offer: Thread for many mails at
+// once, one after the other as given, in one transaction.
+type ManyThreads interface {
+	Threads
+	ThreadAll(ctx context.Context, mails []ThreadMail) ([]string, error)
+}
+
+// ThreadMail is what Thread is asked about one mail.
+type ThreadMail struct {
+	MessageID  string
+	References []string
+}
+
 // Answers remembers what was answered under an Idempotency-Key, scoped by
 // whoever sent it, for at least 24 hours.
 type Answers interface {

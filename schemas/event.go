@@ -143,9 +143,12 @@ func (e Event) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads what MarshalJSON wrote. It is not the door for foreign
 // CloudEvents: those are read, checked and normalised by package ingest.
 func (e *Event) UnmarshalJSON(b []byte) error {
-	var c cloudEvent
-	if err := json.Unmarshal(b, &c); err != nil {
-		return err
+	c, ok := decodeEnvelope(b)
+	if !ok {
+		c = cloudEvent{}
+		if err := json.Unmarshal(b, &c); err != nil {
+			return err
+		}
 	}
 	occurred, err := ParseTime(c.Time)
 	if err != nil {

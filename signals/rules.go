@@ -102,11 +102,14 @@ func ofType(t schemas.EventType) func(*facts) (string, bool) {
 // bySignal matches a signal of the clock, which says by itself what it saw.
 func bySignal(t schemas.EventType) func(*facts) (string, bool) {
 	return func(f *facts) (string, bool) {
-		s, err := f.ev.Signal()
-		if f.ev.Type == t && err == nil {
-			return s.Detail, true
+		if f.ev.Type != t {
+			return "", false
 		}
-		return "", f.ev.Type == t
+		s, err := f.ev.Signal()
+		if err != nil {
+			return "", true
+		}
+		return s.Detail, true
 	}
 }
 

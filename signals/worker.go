@@ -32,7 +32,7 @@ type WorkerConfig struct {
 	Now          func() time.Time
 	Wait         func(context.Context, time.Duration) error // between attempts after a failure
 	Log          *slog.Logger
-	Batch        int // events a batch, 0 = 500
+	Batch        int // events a batch, 0 = 1,000
 	Hooks        Hooks
 }
 
@@ -59,7 +59,7 @@ type Worker struct {
 }
 
 const (
-	defaultBatch        = 500
+	defaultBatch        = 1000
 	defaultOpenCasesFor = 14 * 24 * time.Hour
 	firstPause          = 100 * time.Millisecond
 	longestPause        = 30 * time.Second

@@ -31,7 +31,7 @@ func (r result) verdict() string {
 func main() {
 	bin := flag.String("bin", "bin/redalert", "the binary to measure")
 	data := flag.String("testdata", os.Getenv("REDALERT_TESTDATA"), "folder of the real data sets; without it the import is skipped")
-	only := flag.String("only", "", "one of webhook, import, imap, memory")
+	only := flag.String("only", "", "one of webhook, import, imap, loopback, memory")
 	flag.Parse()
 	if err := run(*bin, *data, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "redalert-bench:", err)
@@ -45,11 +45,11 @@ func run(bin, data, only string) error {
 		return err
 	}
 	b := bench{bin: bin, data: data}
-	fmt.Printf("%-44s %18s %18s %8s %8s\n", "", "redalert", "peer", "ratio", "goal")
+	fmt.Printf("%-56s %18s %18s %8s %8s\n", "", "redalert", "peer", "ratio", "goal")
 	for _, one := range []struct {
 		name string
 		do   func() ([]result, error)
-	}{{"webhook", b.webhook}, {"import", b.importOrders}, {"imap", b.imap}, {"memory", b.memory}} {
+	}{{"webhook", b.webhook}, {"import", b.importOrders}, {"imap", b.imap}, {"loopback", b.loopback}, {"memory", b.memory}} {
 		if only != "" && only != one.name {
 			continue
 		}
@@ -63,10 +63,10 @@ func run(bin, data, only string) error {
 				sign = "≤"
 			}
 			if r.goal == 0 {
-				fmt.Printf("%-44s %18s %18s %8.2f\n", r.name, r.ours, r.peer, r.ratio)
+				fmt.Printf("%-56s %18s %18s %8.2f\n", r.name, r.ours, r.peer, r.ratio)
 				continue
 			}
-			fmt.Printf("%-44s %18s %18s %8.2f %s%7.2f %s\n", r.name, r.ours, r.peer, r.ratio, sign, r.goal, r.verdict())
+			fmt.Printf("%-56s %18s %18s %8.2f %s%7.2f %s\n", r.name, r.ours, r.peer, r.ratio, sign, r.goal, r.verdict())
 		}
 	}
 	return nil

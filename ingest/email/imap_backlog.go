@@ -253,12 +253,16 @@ func (c *IMAP) decode(b *box, r rawMail) made {
 	return d
 }
 
-// threads looks up the thread of each mail. Mails that name one another go one
-// after the other; the others at the same time, so that a store that commits
-// in groups commits few times.
+// threads looks up the thread of each mail: of all at once where the store
+// offers that. Elsewhere mails that name one another go one after the other, and
+// the others at the same time, so that a store that commits in groups commits
+// few times.
 func (c *IMAP) threads(ctx context.Context, ds []made) error {
-	if c.dec.Threads == nil {
+	switch store := c.dec.Threads.(type) {
+	case nil:
 		return nil
+	case ingest.ManyThreads:
+		return threadAll(ctx, store, ds)
 	}
 	errs := make([]error, len(ds))
 	var wg sync.WaitGroup
@@ -275,6 +279,26 @@ func (c *IMAP) threads(ctx context.Context, ds []made) error {
 	for _, err := range errs {
 		if err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+func threadAll(ctx context.Context, store ingest.ManyThreads, ds []made) error {
+	mails := make([]ingest.ThreadMail, len(ds))
+	for i := range ds {
+		mails[i] = ingest.ThreadMail{MessageID: ds[i].mail.MessageID, References: ds[i].mail.References}
+	}
+	threads, err := store.ThreadAll(ctx, mails)
+	if err == nil && len(threads) != len(ds) {
+		err = fmt.Errorf("the store answered %d threads for %d mails", len(threads), len(ds))
+	}
+	if err != nil {
+		return fmt.Errorf("find the threads of mails: %w", err)
+	}
+	for i, id := range threads {
+		if id != "" {
+			ds[i].item.ThreadID = id
 		}
 	}
 	return nil

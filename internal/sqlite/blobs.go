@@ -15,11 +15,12 @@ func (d *DB) Blobs() ingest.Blobs { return blobs{d} }
 
 type blobs struct{ d *DB }
 
-// largeBlob is from where on bytes are inserted one by one: a statement holds a
-// copy of all it inserts.
+// largeBlob is from where on bytes are looked for before they are inserted, and
+// inserted one by one: a statement holds a copy of all it inserts. For smaller
+// ones, most of which are new, the look would cost more than it saves.
 const largeBlob = 64 << 10
 
-// Put stores what is not there yet; bytes known already cost a read only.
+// Put stores what is not there yet.
 func (b blobs) Put(ctx context.Context, raws [][]byte) ([]string, error) {
 	sums, fresh, err := b.d.newBlobs(ctx, raws)
 	if err != nil {
@@ -31,24 +32,23 @@ func (b blobs) Put(ctx context.Context, raws [][]byte) ([]string, error) {
 	return sums, unavailable("store blobs", b.d.Write(ctx, func(tx *Tx) error { return storeBlobs(tx, fresh) }))
 }
 
-// newBlobs answers the hash of each, and the rows of those not there yet.
+// newBlobs answers the hash of each, and the rows to insert: of large ones only
+// those not there yet.
 func (d *DB) newBlobs(ctx context.Context, raws [][]byte) (sums []string, fresh [][]any, err error) {
 	if len(raws) == 0 {
 		return nil, nil, nil
 	}
 	sums = make([]string, len(raws))
+	var large []string
 	for i, raw := range raws {
 		sum := sha256.Sum256(raw)
 		sums[i] = hex.EncodeToString(sum[:])
+		if len(raw) > largeBlob {
+			large = append(large, sums[i])
+		}
 	}
-	have := make(map[string]bool, len(raws))
-	rows, err := d.query(ctx, "SELECT sha256 FROM blobs WHERE sha256 IN (SELECT value FROM json_each(?))", idList(sums))
-	if err := each(rows, err, func(r *sql.Rows) error {
-		var sum string
-		err := r.Scan(&sum)
-		have[sum] = true
-		return err
-	}); err != nil {
+	have, err := d.knownBlobs(ctx, large)
+	if err != nil {
 		return nil, nil, err
 	}
 	for i, sum := range sums {
@@ -63,6 +63,20 @@ func (d *DB) newBlobs(ctx context.Context, raws [][]byte) (sums []string, fresh 
 		fresh = append(fresh, []any{sum, raw})
 	}
 	return sums, fresh, nil
+}
+
+func (d *DB) knownBlobs(ctx context.Context, sums []string) (map[string]bool, error) {
+	have := map[string]bool{}
+	if len(sums) == 0 {
+		return have, nil
+	}
+	rows, err := d.query(ctx, "SELECT sha256 FROM blobs WHERE sha256 IN (SELECT value FROM json_each(?))", idList(sums))
+	return have, each(rows, err, func(r *sql.Rows) error {
+		var sum string
+		err := r.Scan(&sum)
+		have[sum] = true
+		return err
+	})
 }
 
 func storeBlobs(tx *Tx, rows [][]any) error {

@@ -55,7 +55,7 @@ func (s caseStore) ByKeys(ctx context.Context, keys []string) ([]schemas.Case, e
 	if len(keys) == 0 {
 		return nil, nil
 	}
-	rows, err := s.d.read.QueryContext(ctx, byKeysSQL, jsonList(keys))
+	rows, err := s.d.query(ctx, byKeysSQL, jsonList(keys)) // asked for every notice
 	if err != nil {
 		return nil, fmt.Errorf("cases by key: %w", err)
 	}

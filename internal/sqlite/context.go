@@ -16,8 +16,7 @@ var _ signals.Context = (*DB)(nil)
 // resolved, by (occurred_at, event id).
 func (d *DB) OrderFacts(ctx context.Context, customerIDs []string) (map[string][]schemas.OrderFact, error) {
 	out := make(map[string][]schemas.OrderFact, len(customerIDs))
-	rows, err := d.read.QueryContext(ctx, keysOf+"SELECT k.asked, "+orderEventColumnsOf+` FROM keys k CROSS JOIN order_events e ON e.customer_id = k.id AND e.customer_id <> ''
-		ORDER BY k.asked, e.occurred_at, e.event_id`, idList(customerIDs))
+	rows, err := d.query(ctx, orderFacts, idList(customerIDs))
 	err = each(rows, err, func(r *sql.Rows) error {
 		var asked string
 		x, err := scanOrderEvent(r, &asked)
@@ -26,6 +25,9 @@ func (d *DB) OrderFacts(ctx context.Context, customerIDs []string) (map[string][
 	})
 	return out, unavailable("orders of customers", err)
 }
+
+var orderFacts = keysOf + "SELECT k.asked, " + orderEventColumnsOf + ` FROM keys k CROSS JOIN order_events e ON e.customer_id = k.id AND e.customer_id <> ''
+	ORDER BY k.asked, e.occurred_at, e.event_id`
 
 const orderEventColumnsOf = "e.event_id, e.order_ref, e.type, e.source, e.occurred_at, e.local_date, e.placed_at, e.total, e.previous_total, e.currency, e.caused_by, e.customer_id, e.location"
 

@@ -17,8 +17,14 @@ import (
 	"net/url"
 	"sync"
 
-	_ "modernc.org/sqlite" // driver "sqlite"
+	driver "modernc.org/sqlite" // driver "sqlite"
 )
+
+// A commit waits for fdatasync instead of fsync, as SQLite does wherever its C
+// build finds that call: the data and the size of the file are on disk when it
+// returns, the time of its last change need not be. Where the system has no
+// fdatasync nothing changes.
+func init() { _, _ = driver.Fdatasync(true) }
 
 // readers is how many read at the same time.
 const readers = 4
@@ -76,12 +82,12 @@ func Open(ctx context.Context, path string) (*DB, error) {
 
 // dsn names the pragmas each connection gets. _txlock=immediate: a deferred
 // transaction that turns to writing would get SQLITE_BUSY despite the timeout.
-// A checkpoint every 4,000 pages (16 MiB) instead of 1,000 writes pages that
-// change often a quarter as many times.
+// A checkpoint every 8,000 pages (32 MiB) instead of 1,000 writes pages that
+// change often an eighth as many times.
 func dsn(path, txlock string) string {
 	q := url.Values{}
 	q.Set("_txlock", txlock)
-	for _, p := range []string{"busy_timeout(15000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "temp_store(2)", "cache_size(-8000)", "wal_autocheckpoint(4000)"} {
+	for _, p := range []string{"busy_timeout(15000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "temp_store(2)", "cache_size(-8000)", "wal_autocheckpoint(8000)"} {
 		q.Add("_pragma", p)
 	}
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()

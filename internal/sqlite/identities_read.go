@@ -28,12 +28,8 @@ func (d *DB) Canonical(ctx context.Context, id string) (canonical string, err er
 // Keys lists every id of the same customer, canonical first, the others in
 // order of their text.
 func (d *DB) Keys(ctx context.Context, id string) ([]string, error) {
-	canonical, err := d.Canonical(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	keys := []string{canonical}
-	rows, err := d.read.QueryContext(ctx, "SELECT id FROM customer_aliases WHERE canonical = ? ORDER BY id", canonical)
+	var keys []string
+	rows, err := d.query(ctx, keysQuery, id)
 	err = each(rows, err, func(r *sql.Rows) error {
 		var k string
 		err := r.Scan(&k)
@@ -42,6 +38,10 @@ func (d *DB) Keys(ctx context.Context, id string) ([]string, error) {
 	})
 	return keys, unavailable("ids of customer "+id, err)
 }
+
+var keysQuery = "WITH c (id) AS MATERIALIZED (SELECT " + canonicalOf("?1") + `)
+	SELECT id FROM (SELECT 0 AS alias, id FROM c UNION ALL SELECT 1, a.id FROM c CROSS JOIN customer_aliases a ON a.canonical = c.id)
+	ORDER BY alias, id`
 
 const customerColumns = `c.id, c.name, c.email, c.phone, c.location, c.opted_out,
 	(SELECT json_group_array(value) FROM (SELECT value FROM customer_keys k WHERE k.customer_id = c.id AND k.kind = 'ref' ORDER BY value))`

@@ -170,7 +170,7 @@ type consumer struct {
 // that trickle in many a second are worked off together, whose commits would
 // otherwise compete with those of the doors. One event after a pause is
 // fetched at once.
-const gatherFor = 100 * time.Millisecond
+const gatherFor = 250 * time.Millisecond
 
 func (c *consumer) gather(ctx context.Context) error {
 	left := gatherFor - time.Since(c.at)

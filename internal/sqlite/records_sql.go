@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/bits"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	driver "modernc.org/sqlite"
@@ -68,29 +70,49 @@ func idList(values []string) string {
 	return string(b)
 }
 
-// insertRows inserts many rows with few statements. head ends before VALUES,
-// tail follows the last row; each text is prepared once per chunk size.
+// maxRows is how many rows one statement inserts at most.
+const maxRows = 64
+
+// insertRows inserts many rows with few statements: of each power of two that
+// their number is made of, one. head begins with INSERT and ends before VALUES,
+// tail follows the last row. A row that fails leaves those before it (OR FAIL:
+// SQLite need not copy every page it changes); the caller's transaction is
+// undone anyway.
 func insertRows(tx *Tx, head, tail string, rows [][]any) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	var args []any
 	for len(rows) > 0 {
-		n := 1
-		switch {
-		case len(rows) >= 64:
-			n = 64
-		case len(rows) >= 8:
-			n = 8
-		}
-		row := "(?" + strings.Repeat(",?", len(rows[0])-1) + ")"
-		query := head + " VALUES " + row + strings.Repeat(","+row, n-1) + " " + tail
-		args := make([]any, 0, n*len(rows[0]))
+		n := min(maxRows, 1<<(bits.Len(uint(len(rows)))-1))
+		args = args[:0]
 		for _, r := range rows[:n] {
 			args = append(args, r...)
 		}
-		if _, err := tx.Exec(query, args...); err != nil {
+		if _, err := tx.Exec(insertText(head, tail, n, len(rows[0])), args...); err != nil {
 			return err
 		}
 		rows = rows[n:]
 	}
 	return nil
+}
+
+type insertShape struct {
+	head, tail    string
+	rows, columns int
+}
+
+var insertTexts sync.Map // insertShape → string
+
+func insertText(head, tail string, rows, columns int) string {
+	shape := insertShape{head, tail, rows, columns}
+	if text, ok := insertTexts.Load(shape); ok {
+		return text.(string)
+	}
+	row := "(?" + strings.Repeat(",?", columns-1) + ")"
+	text := "INSERT OR FAIL" + strings.TrimPrefix(head, "INSERT") + " VALUES " + row + strings.Repeat(","+row, rows-1) + " " + tail
+	insertTexts.Store(shape, text)
+	return text
 }
 
 // where collects the conditions of a listing.

@@ -3,61 +3,90 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"errors"
 
 	"redalert/ingest"
 )
 
-var _ ingest.Threads = (*DB)(nil)
+var _ ingest.ManyThreads = (*DB)(nil)
 
-// Thread finds or founds the thread of a mail; see ingest.Threads. A message
+// Thread is ThreadAll for one mail.
+func (d *DB) Thread(ctx context.Context, messageID string, references []string) (string, error) {
+	threads, err := d.ThreadAll(ctx, []ingest.ThreadMail{{MessageID: messageID, References: references}})
+	if err != nil {
+		return "", err
+	}
+	return threads[0], nil
+}
+
+// ThreadAll finds or founds the thread of each mail; see ingest.Threads. A message
 // already known keeps its thread, whatever it refers to now; otherwise the
 // first reference that is known decides; otherwise the oldest reference, or
 // the message itself, is the root. All are remembered, so that a later mail
 // that names only one of them joins. Without any Message-ID it answers "".
-func (d *DB) Thread(ctx context.Context, messageID string, references []string) (string, error) {
-	names := ingest.ThreadNames(messageID, references)
-	if len(names) == 0 {
-		return "", nil
+func (d *DB) ThreadAll(ctx context.Context, mails []ingest.ThreadMail) ([]string, error) {
+	j := joining{names: make([][]string, len(mails)), mails: mails}
+	for i, m := range mails {
+		j.names[i] = ingest.ThreadNames(m.MessageID, m.References)
+		j.all = append(j.all, j.names[i]...)
 	}
-	known := map[string]string{}
-	rows, err := d.read.QueryContext(ctx, "SELECT message_id, thread_id FROM threads WHERE message_id IN (SELECT value FROM json_each(?))", idList(names))
-	if err := each(rows, err, func(r *sql.Rows) error {
-		var m, t string
-		err := r.Scan(&m, &t)
-		known[m] = t
-		return err
-	}); err != nil {
-		return "", unavailable("find the thread of a mail", err)
+	rows, err := d.query(ctx, knownThreads, idList(j.all))
+	if err := j.load(rows, err); err != nil {
+		return nil, unavailable("find the threads of mails", err)
 	}
-	if len(known) == len(names) {
-		return ingest.ThreadOf(messageID, names, func(m string) (string, bool) { t, ok := known[m]; return t, ok }), nil
+	threads, unknown := j.join()
+	if len(unknown) == 0 {
+		return threads, nil
 	}
-	var thread string
-	err = d.Write(ctx, func(tx *Tx) (err error) {
-		thread, err = joinThread(tx, messageID, names)
-		return err
+	err = d.Write(ctx, func(tx *Tx) error { // what was known a moment ago still is; more may be
+		rows, err := tx.Query(knownThreads, idList(j.all))
+		if err := j.load(rows, err); err != nil {
+			return err
+		}
+		threads, unknown = j.join()
+		return insertRows(tx, "INSERT INTO threads (message_id, thread_id)", "", unknown)
 	})
-	return thread, unavailable("join a mail to its thread", err)
+	if err != nil {
+		return nil, unavailable("join mails to their threads", err)
+	}
+	return threads, nil
 }
 
-func joinThread(tx *Tx, messageID string, names []string) (string, error) {
-	var failed error
-	known := func(m string) (thread string, ok bool) {
-		err := tx.QueryRow("SELECT thread_id FROM threads WHERE message_id = ?", m).Scan(&thread)
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
-			failed = err
+const knownThreads = "SELECT message_id, thread_id FROM threads WHERE message_id IN (SELECT value FROM json_each(?))"
+
+// joining puts mails into threads.
+type joining struct {
+	mails []ingest.ThreadMail
+	names [][]string // of each mail
+	all   []string
+	known map[string]string
+}
+
+// load reads which names are known.
+func (j *joining) load(rows *sql.Rows, err error) error {
+	j.known = make(map[string]string, len(j.all))
+	return each(rows, err, func(r *sql.Rows) error {
+		var m, t string
+		err := r.Scan(&m, &t)
+		j.known[m] = t
+		return err
+	})
+}
+
+// join answers the thread of each mail, "" for one without any name, and the
+// rows of the names that were not known.
+func (j *joining) join() (threads []string, unknown [][]any) {
+	threads = make([]string, len(j.mails))
+	for i, names := range j.names {
+		if len(names) == 0 {
+			continue
 		}
-		return thread, err == nil
-	}
-	thread := ingest.ThreadOf(messageID, names, known)
-	if failed != nil {
-		return "", failed
-	}
-	for _, m := range names {
-		if _, err := tx.Exec("INSERT INTO threads (message_id, thread_id) VALUES (?, ?) ON CONFLICT DO NOTHING", m, thread); err != nil {
-			return "", err
+		threads[i] = ingest.ThreadOf(j.mails[i].MessageID, names, func(m string) (string, bool) { t, ok := j.known[m]; return t, ok })
+		for _, m := range names {
+			if _, ok := j.known[m]; !ok {
+				j.known[m] = threads[i]
+				unknown = append(unknown, []any{m, threads[i]})
+			}
 		}
 	}
-	return thread, nil
+	return threads, unknown
 }

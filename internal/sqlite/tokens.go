@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 
@@ -40,13 +39,15 @@ func (s tokens) CreateToken(ctx context.Context, t auth.Token) error {
 
 // Token implements auth.Tokens.
 func (s tokens) Token(ctx context.Context, hash string) (auth.Token, error) {
-	byHash, err := s.d.statement(ctx, selectTokens+" WHERE hash = ?") // asked with every request
-	if err != nil {
-		return auth.Token{}, err
-	}
-	t, err := scanToken(byHash.QueryRowContext(ctx, hash).Scan)
-	if errors.Is(err, sql.ErrNoRows) {
-		return t, auth.ErrNotFound
+	t, found := auth.Token{}, false
+	rows, err := s.d.query(ctx, selectTokens+" WHERE hash = ?", hash) // asked with every request
+	err = each(rows, err, func(r *sql.Rows) (err error) {
+		t, err = scanToken(r.Scan)
+		found = true
+		return err
+	})
+	if err == nil && !found {
+		err = auth.ErrNotFound
 	}
 	return t, err
 }

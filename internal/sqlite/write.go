@@ -73,8 +73,12 @@ func (d *DB) commitGroup(first *job) {
 		first.finish(fmt.Errorf("begin: %w", err))
 		return
 	}
+	if err := d.runFirst(first); err != nil {
+		_, rerr := d.tx.Exec("ROLLBACK")
+		first.finish(errors.Join(err, rerr))
+		return
+	}
 	group := []*job{first}
-	first.err = d.runJob(first)
 fill:
 	for len(group) < maxGroup {
 		select {
@@ -101,6 +105,20 @@ fill:
 func (j *job) finish(err error) {
 	j.err = err
 	close(j.end)
+}
+
+// runFirst runs the first job of a transaction. It needs no savepoint, which
+// would copy every page it changes: when it fails, nothing else is undone.
+func (d *DB) runFirst(j *job) (err error) {
+	if err := j.ctx.Err(); err != nil {
+		return err
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic in a write: %v", p)
+		}
+	}()
+	return j.fn(d.tx)
 }
 
 func (d *DB) runJob(j *job) (err error) {

@@ -213,6 +213,27 @@ func Threads(t *testing.T, open func(t *testing.T) Pipeline) {
 			thread(t, s, "<first>", "<last>", refs...)
 			thread(t, s, "<first>", "<later>", "<4999>")
 		}},
+		{"many at once", false, func(t *testing.T, s Pipeline) {
+			many, ok := s.Threads.(ingest.ManyThreads)
+			if !ok {
+				t.Skip("this store is asked mail by mail")
+			}
+			thread(t, s, "<old>", "<old>")
+			mails := []ingest.ThreadMail{
+				{MessageID: "<b>", References: []string{"<a>"}}, {MessageID: "<a>"}, {}, {MessageID: "<c>", References: []string{"", "<b>"}},
+				{MessageID: "<new>", References: []string{"<x>", "<old>"}}, {MessageID: "<y>", References: []string{"<x>"}}, {MessageID: "<b>", References: []string{"<old>"}},
+			}
+			want := []string{"<a>", "<a>", "", "<a>", "<old>", "<old>", "<a>"}
+			for range 2 { // the second time all are known
+				got, err := many.ThreadAll(t.Context(), mails)
+				must(t, "ThreadAll", err)
+				same(t, "threads", got, want)
+			}
+			thread(t, s, "<old>", "<z>", "<y>")
+			none, err := many.ThreadAll(t.Context(), nil)
+			must(t, "ThreadAll of nothing", err)
+			same(t, "threads", len(none), 0)
+		}},
 		{"crash", true, func(t *testing.T, s Pipeline) {
 			thread(t, s, "<a>", "<b>", "<a>")
 			thread(t, s.Reopen(t), "<a>", "<c>", "<b>")

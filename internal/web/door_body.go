@@ -71,6 +71,9 @@ const (
 )
 
 func mediaType(header string) (string, error) {
+	if header == typeEvent || header == typeBatch || header == typeJSON {
+		return header, nil
+	}
 	t, params, err := mime.ParseMediaType(header)
 	charset := strings.ToLower(params["charset"])
 	known := t == typeEvent || t == typeBatch || t == typeJSON

@@ -35,7 +35,7 @@ func BenchmarkWebhook(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	h, err := a.handler("http://localhost", nil)
+	h, err := a.handler("http://127.0.0.1", AllRoles(), nil)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func BenchmarkWebhook(b *testing.B) {
 	before := cpuTime(b)
 	postAll(b, h, token, b.N)
 	for lag := int64(1); lag > 0; time.Sleep(time.Millisecond) { // another goroutine works
-		if lag, err = a.DB.Consumer("score").Lag(b.Context()); err != nil {
+		if lag, err = a.Stores.Consumer(scoreGroup).Lag(b.Context()); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -32,11 +32,11 @@ func (d *DB) Check(ctx context.Context) (version string, err error) {
 	have, err := d.schema(ctx)
 	switch {
 	case err != nil:
-		return version, fmt.Errorf("database %s has no history yet; start redalert once with a user who may create tables: %w", d.c.Database, err)
+		return version, fmt.Errorf("database %s has no history yet; run redalert migrate with a user who may create tables: %w", d.c.Database, err)
 	case have > len(known):
 		return version, fmt.Errorf("schema %d, this program knows %d: %w", have, len(known), ErrNewer)
 	case have < len(known):
-		return version, fmt.Errorf("database %s is at schema %d of %d; start redalert once with a user who may create tables", d.c.Database, have, len(known))
+		return version, fmt.Errorf("database %s is at schema %d of %d; run redalert migrate with a user who may create tables", d.c.Database, have, len(known))
 	}
 	return version, d.checkRights(ctx)
 }

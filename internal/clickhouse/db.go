@@ -81,9 +81,10 @@ type hooks struct {
 	beforeInsert, beforeSend func(table string)
 }
 
-// Open connects, and fails when the server cannot be reached or does not know
-// the user or database. It changes nothing there; call Migrate once before use.
-func Open(ctx context.Context, c Config) (*DB, error) {
+// Open checks the configuration and connects to nothing: a server that is down
+// makes the calls fail, with ingest.ErrUnavailable, not the start. Call Migrate
+// once before use; Check says whether that was done.
+func Open(_ context.Context, c Config) (*DB, error) {
 	if c.Addr == "" || c.Database == "" {
 		return nil, errors.New("clickhouse: address and database are required")
 	}
@@ -114,12 +115,7 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("clickhouse at %s: %w", c.Addr, err)
 	}
-	d := &DB{c: c, conn: conn, writer: rand.Uint64()}
-	if err := d.Ping(ctx); err != nil {
-		conn.Close()
-		return nil, err
-	}
-	return d, nil
+	return &DB{c: c, conn: conn, writer: rand.Uint64()}, nil
 }
 
 // Ping reports whether the server answers.

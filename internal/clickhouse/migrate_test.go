@@ -1,7 +1,6 @@
 package clickhouse
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -194,7 +193,7 @@ func TestCheckSaysWhatToDo(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer empty.Close()
-	if _, err := empty.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "start redalert once") {
+	if _, err := empty.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "run redalert migrate") {
 		t.Errorf("no tables: %v", err)
 	}
 	d := open(t)
@@ -207,7 +206,12 @@ func TestCheckSaysWhatToDo(t *testing.T) {
 			t.Errorf("version %q: %v", version, !want)
 		}
 	}
-	_, err = Open(context.Background(), Config{Addr: "127.0.0.1:1", Database: "x", Password: "secret"})
+	away, err := Open(t.Context(), Config{Addr: "127.0.0.1:1", Database: "x", Password: "secret"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer away.Close()
+	err = away.Ping(t.Context())
 	if !errors.Is(err, ingest.ErrUnavailable) || strings.Contains(err.Error(), "secret") || !strings.Contains(err.Error(), "127.0.0.1:1") {
 		t.Errorf("nobody there: %v", err)
 	}

@@ -33,8 +33,11 @@ type DoorConfig struct {
 	// Trace answers the trace that a call belongs to, for its events to carry;
 	// nil = none.
 	Trace func(ctx context.Context) string
-	Now   func() time.Time
-	Log   *slog.Logger
+	// Duplicate is told of each event that had been accepted before, for
+	// metrics; nil tells nobody.
+	Duplicate func(source string)
+	Now       func() time.Time
+	Log       *slog.Logger
 }
 
 // Door is the only way in: it normalises items, keeps their raw bytes, gives

@@ -49,6 +49,10 @@ func (d *Door) note(w *work) {
 			r.Accepted++
 		case InQuarantine:
 			r.Quarantined++
+		case Duplicate:
+			if d.c.Duplicate != nil {
+				d.c.Duplicate(source)
+			}
 		}
 	}
 }

@@ -73,6 +73,7 @@ type App struct {
 	transport alerting.Transport // nil without smtp
 	metrics   *prometheus.Registry
 	scoring   *scoreMetrics
+	storing   *storeWork
 	closers   []closer
 }
 
@@ -108,6 +109,7 @@ func New(ctx context.Context, cfg config.Config, opt Options) (app *App, err err
 	if err := a.startTracing(ctx); err != nil {
 		return nil, err
 	}
+	a.storing = newStoreWork()
 	a.wireIngest()
 	if err := a.wireSignals(); err != nil {
 		return nil, err
@@ -139,7 +141,7 @@ func (a *App) wireIngest() {
 	s := &a.Stores
 	a.Door = ingest.NewDoor(ingest.DoorConfig{
 		Business: a.Business, Receipts: s.Receipts, Publisher: s.Publisher, Quarantine: s.Quarantine, Blobs: s.Blobs,
-		Identities: s.Customers, Intake: s.Intake, Statuses: s.Statuses, KindOf: a.kindOf, Trace: a.tracing.Parent, Now: a.Now, Log: a.Log,
+		Identities: s.Customers, Intake: s.Intake, Statuses: s.Statuses, KindOf: a.kindOf, Trace: a.tracing.Parent, Duplicate: a.storing.duplicate, Now: a.Now, Log: a.Log,
 	})
 	a.onClose("door", a.Door.Close)
 	a.Mail = email.Decoder{Own: a.ownAddresses(), Threads: s.Threads}
@@ -157,7 +159,7 @@ func (a *App) wireSignals() error {
 	s, hooks := &a.Stores, a.scoring.hooks()
 	hooks.Span = a.tracing.Batch
 	a.Scorer = signals.NewWorker(signals.WorkerConfig{
-		Consumer: s.Consumer(scoreGroup), Alerts: s.Alerts, History: s.History, Context: s.Context, Quarantine: s.Quarantine,
+		Consumer: s.Consumer(scoreGroup), Alerts: s.Alerts, History: measuredHistory{s.History, a.storing, a.Now}, Context: s.Context, Quarantine: s.Quarantine,
 		Model: a.Model, Business: a.Business, Keep: a.keep, OpenCasesFor: time.Duration(a.Config.Alerting.OpenCasesFor),
 		Now: a.Now, Log: a.Log, Hooks: hooks,
 	})

@@ -4,14 +4,15 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"redalert/internal/kafka"
 	"redalert/schemas"
-	"redalert/signals"
 )
 
 // Metric describes one of our metrics.
@@ -24,8 +25,8 @@ type Metric struct {
 
 // metricList is every metric of ours and the only place of their names: what
 // registers one takes it from here, and the dashboard and the alert rules in
-// docs/ may use no other. The last five come from the stores apart: the log, the
-// history and the receipts of the three servers.
+// docs/ may use no other. The two of the log's partitions exist only where the
+// log is Kafka.
 var metricList = []Metric{
 	{"redalert_score_lag_events", "gauge", "Accepted events that are not scored yet.", nil},
 	{"redalert_alert_lag_notices", "gauge", "Red events and replies that are not filed yet.", nil},
@@ -40,11 +41,11 @@ var metricList = []Metric{
 	{"redalert_score_failures_total", "counter", "Batches that failed and are tried again, by the stage that failed.", []string{"stage"}},
 	{"redalert_scored_total", "counter", "Events with a verdict, by its level.", []string{"level"}},
 
-	{"redalert_log_partition_lag", "gauge", "Messages of the log that a group has not worked off yet.", []string{"topic", "partition", "group"}},
-	{"redalert_log_gap_total", "counter", "Messages of the log that were deleted before they were read.", []string{"topic"}},
 	{"redalert_history_insert_seconds", "histogram", "How long an insert of history took, attempts included.", nil},
 	{"redalert_history_retries_total", "counter", "Inserts of history that were tried again.", nil},
 	{"redalert_duplicates_total", "counter", "Events that had been accepted before and were not taken again, by source.", []string{"source"}},
+	{"redalert_log_partition_lag", "gauge", "Messages of the log that a group has not worked off yet.", []string{"topic", "partition", "group"}},
+	{"redalert_log_gap_total", "counter", "Messages of the log that were deleted before they were read.", []string{"topic"}},
 }
 
 // Metrics lists every metric of ours.
@@ -71,45 +72,6 @@ func (m Metric) histogram(buckets ...float64) prometheus.Histogram {
 	return prometheus.NewHistogram(prometheus.HistogramOpts{Name: m.Name, Help: m.Help, Buckets: buckets})
 }
 
-// scoreMetrics count what the scorer of this process does.
-type scoreMetrics struct {
-	events, seconds  prometheus.Histogram
-	failures, scored *prometheus.CounterVec
-}
-
-func newScoreMetrics() *scoreMetrics {
-	m := &scoreMetrics{
-		events:   metric("score_batch_events").histogram(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000),
-		seconds:  metric("score_batch_seconds").histogram(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
-		failures: metric("score_failures_total").counters(),
-		scored:   metric("scored_total").counters(),
-	}
-	// Known values start at 0: the first failure is an increase, too.
-	for _, stage := range []string{"fetch", "context", "history", "quarantine", "alerts", "commit"} {
-		m.failures.WithLabelValues(stage)
-	}
-	for _, level := range []schemas.Level{schemas.LevelNone, schemas.LevelReview, schemas.LevelRed} {
-		m.scored.WithLabelValues(string(level))
-	}
-	return m
-}
-
-func (m *scoreMetrics) register(r *prometheus.Registry) {
-	r.MustRegister(m.events, m.seconds, m.failures, m.scored)
-}
-
-// hooks is what the scorer calls.
-func (m *scoreMetrics) hooks() signals.Hooks {
-	return signals.Hooks{
-		Batch: func(events int, took time.Duration) {
-			m.events.Observe(float64(events))
-			m.seconds.Observe(took.Seconds())
-		},
-		Verdict: func(_ schemas.Event, v schemas.Verdict) { m.scored.WithLabelValues(string(v.Level)).Inc() },
-		Failed:  func(stage string) { m.failures.WithLabelValues(stage).Inc() },
-	}
-}
-
 // storeMetrics reads gauges out of the store when they are scraped, so that
 // every process tells the same. Labels are names of configured sources: few
 // and bounded.
@@ -117,6 +79,7 @@ type storeMetrics struct {
 	app                                         *App
 	scoreLag, alertLag, outbox                  *prometheus.Desc
 	accepted, quarantined, lastSuccess, failing *prometheus.Desc
+	partitionLag, gap                           *prometheus.Desc
 }
 
 func (a *App) newMetrics() *prometheus.Registry {
@@ -132,8 +95,12 @@ func (a *App) newMetrics() *prometheus.Registry {
 			quarantined: metric("quarantined_total").desc(),
 			lastSuccess: metric("collector_last_success_timestamp_seconds").desc(),
 			failing:     metric("collector_failing").desc(),
+
+			partitionLag: metric("log_partition_lag").desc(),
+			gap:          metric("log_gap_total").desc(),
 		})
 	a.scoring.register(r)
+	a.storing.register(r)
 	return r
 }
 
@@ -156,12 +123,36 @@ func (m *storeMetrics) Collect(ch chan<- prometheus.Metric) {
 	if n, err := m.app.Stores.Outbox.Waiting(ctx); err == nil {
 		gauge(m.outbox, float64(n))
 	}
+	if m.app.Stores.log != nil {
+		m.log(ctx, ch)
+	}
 	statuses, err := m.app.Stores.Statuses.Collectors(ctx)
 	if err != nil {
 		return
 	}
 	for _, s := range statuses {
 		m.collector(ch, s)
+	}
+}
+
+// log tells of the partitions of Kafka, where that is the log.
+func (m *storeMetrics) log(ctx context.Context, ch chan<- prometheus.Metric) {
+	log := m.app.Stores.log
+	for topic, group := range map[string]string{kafka.TopicFeedback: scoreGroup, kafka.TopicAlerts: alertGroup} {
+		lags, err := log.PartitionLags(ctx, topic, group)
+		if err != nil {
+			continue // the group's lag is missing too, which an alert rule notices
+		}
+		for _, p := range lags {
+			ch <- prometheus.MustNewConstMetric(m.partitionLag, prometheus.GaugeValue, float64(p.Lag), topic, strconv.Itoa(p.Partition), group)
+		}
+	}
+	lost := map[string]int64{kafka.TopicFeedback: 0, kafka.TopicAlerts: 0}
+	for _, s := range log.Stats() {
+		lost[s.Topic] += s.Lost
+	}
+	for topic, n := range lost {
+		ch <- prometheus.MustNewConstMetric(m.gap, prometheus.CounterValue, float64(n), topic)
 	}
 }
 

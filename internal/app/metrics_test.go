@@ -15,11 +15,8 @@ import (
 	"redalert/schemas"
 )
 
-// apart come from stores that the one file does not have.
-var apart = []string{
-	"redalert_log_partition_lag", "redalert_log_gap_total", "redalert_history_insert_seconds",
-	"redalert_history_retries_total", "redalert_duplicates_total",
-}
+// apart come from Kafka, which the one file does without.
+var apart = []string{"redalert_log_partition_lag", "redalert_log_gap_total"}
 
 func gather(t *testing.T, a *App) map[string]*dto.MetricFamily {
 	t.Helper()
@@ -51,8 +48,10 @@ func busyApp(t *testing.T) *App {
 		{Source: "shop", Type: schemas.SurveyAnswered, NativeID: "s1", OccurredAt: time.Now(), Data: data},
 		{Source: "shop", Type: schemas.SurveyAnswered, NativeID: "s2", OccurredAt: time.Now(), Data: json.RawMessage(`{"field_type":"weather"}`)},
 	}
-	if _, err := a.Door.Accept(ctx, items); err != nil {
-		t.Fatal(err)
+	for range 2 { // the second time nothing is new
+		if _, err := a.Door.Accept(ctx, items); err != nil {
+			t.Fatal(err)
+		}
 	}
 	now := time.Now()
 	told := a.Stores.Statuses.Report(ctx, schemas.CollectorStatus{Name: "shop", Kind: "webhook", LastSuccess: &now, Accepted: 1, Quarantined: 1})

@@ -2,14 +2,10 @@ package signals
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
-	"slices"
 	"time"
 
 	"redalert/schemas"
@@ -229,30 +225,6 @@ func (w *Worker) store(ctx context.Context, scored []schemas.Scored) ([]schemas.
 	return nil, nil, nil
 }
 
-// without parts a batch into what history may keep and what it rejects, each
-// rejected event once.
-func (w *Worker) without(scored []schemas.Scored, rejections []Rejection) (rest []schemas.Scored, bad []schemas.Quarantined, events []schemas.Event) {
-	reasons := make(map[string]string, len(rejections))
-	for _, r := range rejections {
-		reasons[r.EventID] = r.Reason
-	}
-	at := w.c.Now().UTC().Truncate(time.Millisecond)
-	seen := map[string]bool{}
-	for _, s := range scored {
-		reason, ok := reasons[s.Event.ID]
-		switch {
-		case !ok:
-			rest = append(rest, s)
-		case !seen[s.Event.ID]:
-			seen[s.Event.ID] = true
-			w.c.Log.Error("history cannot keep an event; it is in quarantine", "event", s.Event.ID, "type", s.Event.Type)
-			bad = append(bad, quarantined(s.Event, schemas.QHistory, "history cannot keep this event: "+reason, at))
-			events = append(events, s.Event)
-		}
-	}
-	return rest, bad, events
-}
-
 // score gives every event its verdict; an event that makes the scorer panic
 // goes to quarantine instead, and the others go on.
 func (w *Worker) score(events []schemas.Event, known *overlay) ([]schemas.Scored, []schemas.Quarantined) {
@@ -288,53 +260,6 @@ func (w *Worker) scoreOne(ev schemas.Event, known *overlay) (v schemas.Verdict, 
 		c = NewContext(known.facts(ev.CustomerID), ev, w.c.Business.Currency)
 	}
 	return Score(ev, c, w.c.Model), nil
-}
-
-// setAside puts what could not be scored or kept into quarantine.
-func (w *Worker) setAside(ctx context.Context, bad []schemas.Quarantined, events []schemas.Event) error {
-	if len(bad) == 0 {
-		return nil
-	}
-	if err := w.keep(ctx, bad, events); err != nil {
-		return err
-	}
-	if err := w.c.Quarantine.Put(ctx, bad); err != nil {
-		return err
-	}
-	if w.c.Hooks.Quarantined != nil {
-		w.c.Hooks.Quarantined(len(bad))
-	}
-	return nil
-}
-
-// keep stores the events of rows, so that a replay finds what to publish again.
-func (w *Worker) keep(ctx context.Context, rows []schemas.Quarantined, events []schemas.Event) error {
-	if w.c.Keep == nil {
-		return nil
-	}
-	byID := make(map[string]schemas.Event, len(events))
-	for _, ev := range events {
-		byID[ev.ID] = ev
-	}
-	for i := range rows {
-		raw, err := json.Marshal(byID[rows[i].Locator])
-		if err != nil {
-			return err
-		}
-		if rows[i].RawSHA256, err = w.c.Keep(ctx, raw); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// quarantined makes the row of an event that was set aside. Its locator is the
-// event id.
-func quarantined(ev schemas.Event, code, reason string, at time.Time) schemas.Quarantined {
-	sum := sha256.Sum256([]byte(code + "\x00" + ev.Source + "\x00" + ev.ID + "\x00" + ev.RawSHA256))
-	return schemas.Quarantined{ID: hex.EncodeToString(sum[:16]), Source: ev.Source, Code: code,
-		Reason:  reason + "; it is kept here, and may be replayed after an update",
-		Locator: ev.ID, At: at, RawSHA256: ev.RawSHA256, State: schemas.QuarantineOpen, Replay: "event"}
 }
 
 // notices says what alerting must know of a batch, by the standing verdicts:
@@ -403,106 +328,4 @@ func needsFacts(events []schemas.Event) []string {
 		}
 	}
 	return ids
-}
-
-// overlay answers the order facts of a batch's customers: history, and the
-// batch's own events, which are not in history yet.
-type overlay struct {
-	context Context
-	loaded  map[string][]schemas.OrderFact
-	batch   map[string][]schemas.OrderFact
-}
-
-func newOverlay(c Context, events []schemas.Event) *overlay {
-	o := &overlay{context: c, loaded: map[string][]schemas.OrderFact{}, batch: map[string][]schemas.OrderFact{}}
-	for _, ev := range events {
-		if ev.CustomerID == "" {
-			continue
-		}
-		if f, ok := Fact(ev); ok {
-			o.batch[ev.CustomerID] = append(o.batch[ev.CustomerID], f)
-		}
-	}
-	return o
-}
-
-// load fetches, in one call, the customers that are not loaded yet.
-func (o *overlay) load(ctx context.Context, customers []string) error {
-	var missing []string
-	seen := map[string]bool{}
-	for _, id := range customers {
-		if _, ok := o.loaded[id]; !ok && id != "" && !seen[id] {
-			seen[id] = true
-			missing = append(missing, id)
-		}
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	facts, err := o.context.OrderFacts(ctx, missing)
-	if err != nil {
-		return err
-	}
-	for _, id := range missing {
-		o.loaded[id] = merge(facts[id], o.batch[id])
-	}
-	return nil
-}
-
-func (o *overlay) facts(customer string) []schemas.OrderFact { return o.loaded[customer] }
-
-// merge puts the batch's facts behind those of history, without the ones a
-// replay finds there already. NewContext puts them in order.
-func merge(history, batch []schemas.OrderFact) []schemas.OrderFact {
-	if len(batch) == 0 {
-		return history
-	}
-	seen := make(map[string]bool, len(history))
-	for _, f := range history {
-		seen[f.EventID] = true
-	}
-	out := slices.Clone(history)
-	for _, f := range batch {
-		if !seen[f.EventID] {
-			seen[f.EventID] = true
-			out = append(out, f)
-		}
-	}
-	return out
-}
-
-// p90Cache remembers the 90th percentile of value by UTC day of the event: it
-// reads all of history, and moves slowly. What it knows grows old after a
-// minute, so that a first import does not fix it too early.
-type p90Cache struct {
-	context Context
-	now     func() time.Time
-	days    map[time.Time]p90Entry
-}
-
-type p90Entry struct {
-	value     int64
-	customers int
-	until     time.Time
-}
-
-const (
-	p90Lives = time.Minute
-	p90Days  = 64 // days remembered at most
-)
-
-func (c *p90Cache) at(ctx context.Context, t time.Time) (int64, int, error) {
-	day, now := t.UTC().Truncate(24*time.Hour), c.now()
-	if e, ok := c.days[day]; ok && now.Before(e.until) {
-		return e.value, e.customers, nil
-	}
-	value, customers, err := c.context.RevenueP90(ctx, day)
-	if err != nil {
-		return 0, 0, err
-	}
-	if c.days == nil || len(c.days) >= p90Days {
-		c.days = map[time.Time]p90Entry{}
-	}
-	c.days[day] = p90Entry{value, customers, now.Add(p90Lives)}
-	return value, customers, nil
 }

@@ -32,25 +32,23 @@ func (d *DB) Trend(ctx context.Context, kind string, q schemas.TrendQuery) (sche
 
 func (d *DB) alertTrend(ctx context.Context, q schemas.TrendQuery) (schemas.Trend, error) {
 	series := map[schemas.TrendBy]string{schemas.BySource: "source", schemas.ByLocation: "location"}[q.By]
-	if series == "" {
-		series = "''"
-	}
-	counts, err := d.dayCounts(ctx, q, series+" AS series, countIf(red), count()", "")
+	counts, err := d.dayCounts(ctx, q, series, "countIf(red), count()", "")
 	if err != nil {
 		return schemas.Trend{}, unavailable("trend of alerts", err)
 	}
 	if q.By != schemas.ByCategory {
 		return signals.AlertTrend(q, counts, nil)
 	}
-	categories, err := d.dayCounts(ctx, q, "arrayJoin(categories) AS series, count(), toUInt64(0)", "red")
+	categories, err := d.dayCounts(ctx, q, "arrayJoin(categories)", "count(), toUInt64(0)", "red")
 	if err != nil {
 		return schemas.Trend{}, unavailable("trend of alerts", err)
 	}
 	return signals.AlertTrend(q, categories, counts)
 }
 
-// dayCounts counts events a day and series, over the days and locations of q.
-func (d *DB) dayCounts(ctx context.Context, q schemas.TrendQuery, columns, cond string) ([]signals.DayCount, error) {
+// dayCounts counts events a day and series ("" = not split), over the days and
+// locations of q.
+func (d *DB) dayCounts(ctx context.Context, q schemas.TrendQuery, series, sums, cond string) ([]signals.DayCount, error) {
 	w, err := daysOf(q)
 	if err != nil {
 		return nil, err
@@ -59,8 +57,12 @@ func (d *DB) dayCounts(ctx context.Context, q schemas.TrendQuery, columns, cond 
 	if cond != "" {
 		w.add(cond)
 	}
+	by := "local_date, series"
+	if series == "" { // a key less to hash
+		series, by = "''", "local_date"
+	}
 	var out []signals.DayCount
-	return out, d.each(ctx, "SELECT local_date, "+columns+" FROM events FINAL"+w.String()+" GROUP BY local_date, series", w.args, func(scan func(...any) error) error {
+	return out, d.each(ctx, "SELECT local_date, "+series+" AS series, "+sums+" FROM events FINAL"+w.String()+" GROUP BY "+by, w.args, func(scan func(...any) error) error {
 		var day time.Time
 		var c signals.DayCount
 		var red, n uint64

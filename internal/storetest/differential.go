@@ -118,8 +118,10 @@ func SameAnswers(t *testing.T, a, b Pipeline, seed uint64, zone *time.Location) 
 		w.meet(t, a, known)
 		w.meet(t, b, known)
 		w.sameOfCustomers(t, a, b)
-		w.sameLists(t, a, b)
-		w.sameTrends(t, a, b)
+		if known > 0 {
+			w.sameLists(t, a, b)
+			w.sameTrends(t, a, b)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -325,5 +326,36 @@ func TestOpenCasesIsNoContent(t *testing.T) {
 	}
 	if !strings.Contains(string(f.logged[1].Data), `"open_cases":true`) {
 		t.Error("the choice itself is lost:", string(f.logged[1].Data))
+	}
+}
+
+// TestAPostedItemIsReadOnce: what ReadCloudEvent has read serves one Accept; a
+// second one, at the same time too, and one of changed data read the bytes.
+func TestAPostedItemIsReadOnce(t *testing.T) {
+	raw := []byte(`{"specversion":"1.0","id":"s-1","source":"survey","type":"feedback.survey.answered","time":"2026-03-01T09:00:00Z",
+		"data": {"field_type":"nps","value_number":3,"customer":{"ref":"C1","email":"c1@mail.example"}} }`)
+	it, err := ingest.ReadCloudEvent(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `{"field_type":"nps","value_number":3,"customer":{"ref":"C1","email":"c1@mail.example"}}`; string(it.Data) != want {
+		t.Errorf("data is %s, want it as sent", it.Data)
+	}
+	s := newStore()
+	d := s.door(nil)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			r, err := d.Accept(t.Context(), []ingest.Item{it})
+			if err != nil || r[0].Status == ingest.InQuarantine {
+				t.Errorf("answered %+v, %v", r, err)
+			}
+		})
+	}
+	wg.Wait()
+	other := it
+	other.Data = json.RawMessage(strings.Replace(string(it.Data), "3", "4", 1))
+	if r := accept(t, d, other); r[0].Code != schemas.QConflict {
+		t.Errorf("changed data under the same id: %+v", r[0])
 	}
 }

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
+
+	driver "modernc.org/sqlite"
 )
 
 func open(t *testing.T) *DB {
@@ -80,5 +83,45 @@ func TestWriteAfterClose(t *testing.T) {
 	d.Close()
 	if err := d.Write(context.Background(), func(*Tx) error { return nil }); !errors.Is(err, ErrClosed) {
 		t.Fatalf("got %v, want ErrClosed", err)
+	}
+}
+
+// TestFirstWriteOfAGroup has no savepoint: alone, failing half-way, it leaves
+// nothing behind and the next write works.
+func TestFirstWriteOfAGroup(t *testing.T) {
+	d := open(t)
+	boom := errors.New("boom")
+	insert := func(key string) func(*Tx) error {
+		return func(tx *Tx) error {
+			return insertRows(tx, "INSERT INTO meta (key, value)", "", [][]any{{key, "1"}, {"taken", "2"}, {key + "'", "3"}})
+		}
+	}
+	if err := d.Write(t.Context(), insert("a")); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Write(t.Context(), insert("b")); err == nil { // "taken" is
+		t.Error("a row was inserted twice")
+	}
+	if err := d.Write(t.Context(), func(tx *Tx) error {
+		_, err := tx.Exec("INSERT INTO meta VALUES ('c', '1')")
+		return errors.Join(err, boom)
+	}); !errors.Is(err, boom) {
+		t.Errorf("answered %v", err)
+	}
+	if err := d.Write(t.Context(), func(*Tx) error { panic("bang") }); err == nil {
+		t.Error("a panic was no error")
+	}
+	if err := d.Write(t.Context(), func(tx *Tx) error { _, err := tx.Exec("INSERT INTO meta VALUES ('d', '1')"); return err }); err != nil {
+		t.Fatal(err)
+	}
+	var keys string
+	if err := d.Read().QueryRow("SELECT group_concat(key, ' ' ORDER BY key) FROM meta WHERE key IN ('a', 'a''', 'taken', 'b', 'b''', 'c', 'd')").Scan(&keys); err != nil || keys != "a a' d taken" {
+		t.Errorf("kept %q, %v", keys, err)
+	}
+}
+
+func TestFdatasync(t *testing.T) {
+	if runtime.GOOS == "linux" && !driver.FdatasyncEnabled() {
+		t.Error("commits wait for fsync")
 	}
 }

@@ -23,8 +23,8 @@ type job struct {
 }
 
 // Write runs fn in a transaction and returns when it is durable. Writes that
-// wait at the same time share one commit (group commit), each within a
-// savepoint of its own: one that fails undoes only itself. fn must be quick,
+// wait at the same time share one commit (group commit), each but the first
+// within a savepoint of its own: one that fails undoes only itself. fn must be quick,
 // must not block on anything but the database, and may run only once.
 func (d *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
 	j := &job{ctx: ctx, fn: fn, end: make(chan struct{})}

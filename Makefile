@@ -1,7 +1,8 @@
 # make demo — build, start on the embedded default with a lively synthetic
 #             business, open the page. Needs Go and make.
 # make test — everything CI runs. Needs Go and a C compiler; the lanes with real
-#             servers also Chromium, Dovecot and npm (skipped loudly without).
+#             servers also Chromium, Dovecot, npm, PostgreSQL, Java with Maven, and
+#             a ClickHouse (see internal/servertest); skipped loudly without.
 SHELL := /bin/bash
 GO ?= go
 BIN := bin/redalert

@@ -23,9 +23,12 @@ const acceptChunk = 500
 // time.Now, Wait nil sleeps on the real clock, Log nil discards.
 type RunnerConfig struct {
 	Statuses Statuses
-	Now      func() time.Time
-	Log      *slog.Logger
-	Wait     func(ctx context.Context, d time.Duration) error
+	// QuietAfter is how long this collector may go without a successful look at
+	// its source before the page calls it quiet; 0 = for ever.
+	QuietAfter time.Duration
+	Now        func() time.Time
+	Log        *slog.Logger
+	Wait       func(ctx context.Context, d time.Duration) error
 }
 
 // RunCollector reads a collector until ctx ends, hands everything to the Door
@@ -136,6 +139,7 @@ func (r *runner) report(ctx context.Context, s schemas.CollectorStatus) {
 	if r.cfg.Statuses == nil {
 		return
 	}
+	s.QuietAfter = int64(r.cfg.QuietAfter.Seconds())
 	if err := r.cfg.Statuses.Report(ctx, s); err != nil && ctx.Err() == nil {
 		r.cfg.Log.Warn("a collector's status was not kept", "source", s.Name, "error", err)
 	}

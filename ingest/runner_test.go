@@ -60,13 +60,14 @@ func TestRunCollector(t *testing.T) {
 		func() (ingest.Delivery, error) { f.set("publish", true); return deliver() }, // the store is down: no ack
 		func() (ingest.Delivery, error) { f.set("publish", false); return deliver() },
 		status(func(s schemas.CollectorStatus) bool {
-			return s.LastError == "" && s.LastSuccess != nil && s.LagSeconds != nil && *s.LagSeconds == 90
+			return s.LastError == "" && s.LastSuccess != nil && s.LagSeconds != nil && *s.LagSeconds == 90 && s.QuietAfter == 600
 		}),
 		status(func(s schemas.CollectorStatus) bool { return *s.LagSeconds == 0 }),
 	}}
 	var pauses []time.Duration
 	err := ingest.RunCollector(ctx, c, f.door(nil), ingest.RunnerConfig{
-		Statuses: f, Now: func() time.Time { return clock },
+		QuietAfter: 10 * time.Minute,
+		Statuses:   f, Now: func() time.Time { return clock },
 		Wait: func(_ context.Context, d time.Duration) error { pauses = append(pauses, d); return nil },
 	})
 	if err != nil || !c.closed {

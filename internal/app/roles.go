@@ -101,11 +101,25 @@ func (a *App) collect(ctx context.Context) error {
 	for _, c := range cs {
 		g.Go(func() error {
 			return a.Stores.Exclusive(ctx, "collect:"+c.Name(), func(ctx context.Context) error {
-				return ingest.RunCollector(ctx, c, a.Door, ingest.RunnerConfig{Statuses: a.Stores.Statuses, Now: a.Now, Log: a.Log})
+				return ingest.RunCollector(ctx, c, a.Door, ingest.RunnerConfig{Statuses: a.Stores.Statuses, QuietAfter: a.quietAfter(c), Now: a.Now, Log: a.Log})
 			})
 		})
 	}
 	return g.Wait()
+}
+
+// mailboxQuiet is some times the four minutes after which IDLE looks anew.
+const mailboxQuiet = 15 * time.Minute
+
+// quietAfter is how long a collector may be unheard of before it is an alarm:
+// a few times the pause between two looks at its source.
+func (a *App) quietAfter(c ingest.Collector) time.Duration {
+	for _, r := range a.Config.Reviews {
+		if r.Name == c.Name() {
+			return 3*time.Duration(r.Every) + mailboxQuiet
+		}
+	}
+	return mailboxQuiet
 }
 
 func (a *App) recover(ctx context.Context) error {

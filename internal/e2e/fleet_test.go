@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -26,17 +27,21 @@ type fleet struct {
 
 // newFleet starts the three servers, configures and migrates them. No process
 // of redalert runs yet.
-func newFleet(t *testing.T) *fleet {
+func newFleet(t *testing.T, secure bool) *fleet {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("three servers take long")
 	}
-	f := &fleet{procs: map[string]*server{}, kafka: servertest.Kafka(t, servertest.KafkaOptions{}),
+	f := &fleet{procs: map[string]*server{}, kafka: servertest.Kafka(t, servertest.KafkaOptions{Secure: secure}),
 		clickhouse: servertest.OwnClickHouse(t), postgres: servertest.OwnPostgres(t)}
 	f.world = newWorld(t)
 	createDatabase(t, f.clickhouse.Addr, "redalert")
-	f.configure(fmt.Sprintf("kafka: {brokers: [%q], partitions: 4}\nclickhouse: {addr: %q}\npostgres: {url: %q}\n",
-		f.kafka.Addr, f.clickhouse.Addr, f.postgres.Database(t, "")))
+	f.configure(fmt.Sprintf("clickhouse: {addr: %q}\npostgres: {url: %q}\n", f.clickhouse.Addr, f.postgres.Database(t, "")))
+	if secure {
+		f.configure(f.secureKafka(servertest.KafkaPassword))
+	} else {
+		f.configure(fmt.Sprintf("kafka: {brokers: [%q], partitions: 4}\n", f.kafka.Addr))
+	}
 	out := must(t, f.args("migrate")...)
 	for _, name := range []string{"postgres", "clickhouse", "kafka"} {
 		if !strings.Contains(out, name+":") {
@@ -44,6 +49,16 @@ func newFleet(t *testing.T) *fleet {
 		}
 	}
 	return f
+}
+
+// secureKafka is the section for TLS and SCRAM.
+func (f *fleet) secureKafka(password string) string {
+	ca := filepath.Join(filepath.Dir(f.config), "kafka-ca.pem")
+	if err := os.WriteFile(ca, f.kafka.CA, 0o600); err != nil {
+		f.t.Fatal(err)
+	}
+	return fmt.Sprintf("kafka: {brokers: [%q], partitions: 4, tls: tls, ca_file: %q, sasl: {mechanism: scram-sha-512, user: %q, password: %q}}\n",
+		f.kafka.SASLAddr, ca, servertest.KafkaUser, password)
 }
 
 // configure adds to redalert.yaml.
@@ -102,9 +117,10 @@ func (f *fleet) stopAll() {
 	}
 }
 
-// TestFleet_RolesApart: each role answers for its own work and for no other.
+// TestFleet_RolesApart: each role answers for its own work and for no other,
+// over TLS and SCRAM.
 func TestFleet_RolesApart(t *testing.T) {
-	f := newFleet(t)
+	f := newFleet(t, true)
 	f.launchAll(fleetRoles...)
 	t.Cleanup(func() {
 		for _, s := range f.procs {
@@ -144,6 +160,24 @@ func TestFleet_RolesApart(t *testing.T) {
 		t.Errorf("doctor: exit %d\n%s%s", code, out, errs)
 	}
 	f.stopAll()
+	f.doctorNames(t)
+}
+
+// doctorNames: a wrong password is named as such, by doctor and by nothing that
+// shows it.
+func (f *fleet) doctorNames(t *testing.T) {
+	old, err := os.ReadFile(f.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong := strings.ReplaceAll(string(old), fmt.Sprintf("password: %q", servertest.KafkaPassword), `password: "hunter2"`)
+	if err := os.WriteFile(f.config, []byte(wrong), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, errs, code := redalert(t, "", f.args("doctor")...)
+	if code != 1 || !strings.Contains(out, "FAIL  kafka") || !strings.Contains(out, "password") || strings.Contains(out+errs, "hunter2") {
+		t.Errorf("doctor with a wrong password: exit %d\n%s%s", code, out, errs)
+	}
 }
 
 func either(cond bool, yes, no int) int {
@@ -158,7 +192,7 @@ func either(cond bool, yes, no int) int {
 // under load. Afterwards the exports alone must show that nothing was lost,
 // doubled or half done.
 func TestFleet_SurvivesEverything(t *testing.T) {
-	f := newFleet(t)
+	f := newFleet(t, false)
 	c := newCrash(t, f.world)
 	c.outages = true
 	r := rand.New(rand.NewPCG(c.seed, 3))

@@ -26,6 +26,7 @@ var may = map[string][]string{
 	"redalert/internal/auth":       {"redalert/schemas"},
 	"redalert/internal/safehttp":   {},
 	"redalert/internal/tracing":    {"redalert/schemas"},
+	"redalert/internal/eval":       {},
 	"redalert/internal/sqlite":     {"redalert/schemas", "redalert/ingest", "redalert/signals", "redalert/signals/churn", "redalert/alerting", "redalert/internal/auth"},
 	"redalert/internal/memstore":   {"redalert/schemas", "redalert/ingest", "redalert/signals", "redalert/signals/churn", "redalert/alerting", "redalert/internal/auth"},
 	"redalert/internal/kafka":      {"redalert/schemas", "redalert/ingest", "redalert/signals", "redalert/alerting"},

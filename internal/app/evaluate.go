@@ -1,0 +1,134 @@
+package app
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"redalert/internal/eval"
+	"redalert/schemas"
+	"redalert/signals"
+	"redalert/signals/text"
+)
+
+// Evaluation is how the scorer does on the labelled messages of one file.
+type Evaluation struct {
+	File   string  `json:"file"`
+	PerSec float64 `json:"messages_per_second"` // of this machine, this time
+	eval.Report
+}
+
+// maxLabelled bounds one line of a labelled file.
+const maxLabelled = 4 << 20
+
+// labelled is a line of such a file. Rating is 0 (worst) to 1 (best); customer
+// groups messages and is not read by the scorer.
+type labelled struct {
+	Text     *string  `json:"text"`
+	Label    *int     `json:"label"`
+	Question string   `json:"question"`
+	Channel  string   `json:"channel"`
+	Rating   *float64 `json:"rating"`
+}
+
+// Evaluate scores each line of a JSONL file ({"text", "label"}, and question,
+// channel, rating where known; .gz is read too), as they would be scored on
+// their own, rules included. told gets each probability in the order of the
+// lines; it may be nil.
+func Evaluate(ctx context.Context, path string, told func(p float64) error) (Evaluation, error) {
+	out := Evaluation{File: path}
+	model, err := text.Load()
+	if err != nil {
+		return out, fmt.Errorf("text model: %w", err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return out, err
+	}
+	defer f.Close()
+	var r io.Reader = f
+	if strings.HasSuffix(path, ".gz") {
+		if r, err = gzip.NewReader(f); err != nil {
+			return out, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	var xs []eval.Labelled
+	var spent time.Duration
+	sc := bufio.NewScanner(r)
+	sc.Buffer(nil, maxLabelled)
+	for n := 1; sc.Scan(); n++ {
+		if ctx.Err() != nil {
+			return out, ctx.Err()
+		}
+		line := bytes.TrimSpace(sc.Bytes())
+		if len(line) == 0 {
+			continue
+		}
+		ev, red, err := labelledEvent(line)
+		if err != nil {
+			return out, fmt.Errorf("%s:%d: %w", path, n, err)
+		}
+		start := time.Now()
+		p := signals.Score(ev, signals.CustomerContext{}, model).Probability
+		spent += time.Since(start)
+		xs = append(xs, eval.Labelled{P: p, Red: red})
+		if told != nil {
+			if err := told(p); err != nil {
+				return out, err
+			}
+		}
+	}
+	if err := sc.Err(); err != nil {
+		return out, fmt.Errorf("%s: %w", path, err)
+	}
+	if len(xs) == 0 {
+		return out, fmt.Errorf("%s holds no message", path)
+	}
+	out.Report, out.PerSec = eval.Measure(xs), float64(len(xs))/max(spent.Seconds(), 1e-9)
+	return out, nil
+}
+
+// channels of a labelled message; without one it is an answer to a survey.
+var channels = map[string]struct {
+	source schemas.SourceType
+	event  schemas.EventType
+}{
+	"":       {schemas.SourceSurvey, schemas.SurveyAnswered},
+	"survey": {schemas.SourceSurvey, schemas.SurveyAnswered},
+	"email":  {schemas.SourceEmail, schemas.EmailReceived},
+	"review": {schemas.SourceReview, schemas.ReviewPosted},
+	"order":  {schemas.SourceSurvey, schemas.SurveyAnswered}, // the customer's words beside an order
+}
+
+func labelledEvent(line []byte) (ev schemas.Event, red bool, err error) {
+	var l labelled
+	if err := json.Unmarshal(line, &l); err != nil {
+		return ev, false, fmt.Errorf("no JSON object: %w", err)
+	}
+	c, known := channels[l.Channel]
+	switch {
+	case l.Text == nil:
+		return ev, false, errors.New(`"text" is missing`)
+	case l.Label == nil || *l.Label != 0 && *l.Label != 1:
+		return ev, false, errors.New(`"label" must be 0 or 1`)
+	case !known:
+		return ev, false, fmt.Errorf("channel %q; one of email, survey, review, order", l.Channel)
+	case l.Rating != nil && (*l.Rating < 0 || *l.Rating > 1):
+		return ev, false, fmt.Errorf("rating %v; from 0 (worst) to 1 (best)", *l.Rating)
+	}
+	fb := schemas.Feedback{SourceType: c.source, FieldType: schemas.FieldText, FieldLabel: l.Question, ValueText: *l.Text}
+	if l.Rating != nil {
+		lo, hi := 0.0, 1.0
+		fb.FieldType, fb.ValueNumber, fb.ScaleMin, fb.ScaleMax = schemas.FieldRating, l.Rating, &lo, &hi
+	}
+	data, err := json.Marshal(fb)
+	return schemas.Event{ID: "message", Source: "eval", Type: c.event, NativeID: "message", OccurredAt: time.Unix(0, 0).UTC(), Data: data}, *l.Label == 1, err
+}

@@ -152,6 +152,34 @@ func (c Case) Due() *time.Time {
 	return due
 }
 
+// NextMiss is the earliest deadline that is still running and not counted as
+// missed yet; nil when there is none, or the case was merged.
+func (c Case) NextMiss() *time.Time {
+	for _, m := range c.Missed {
+		switch m {
+		case TimerFirstResponse:
+			c.FirstResponseDue = nil
+		case TimerNextResponse:
+			c.NextResponseDue = nil
+		case TimerResolution:
+			c.ResolutionDue = nil
+		}
+	}
+	if c.MergedInto != "" {
+		return nil
+	}
+	return c.Due()
+}
+
+// Wakes is when a snoozed case that still matters wakes up; nil when it is
+// awake, closed or merged.
+func (c Case) Wakes() *time.Time {
+	if !c.State.Open() || c.MergedInto != "" {
+		return nil
+	}
+	return c.SnoozedUntil
+}
+
 // CaseEventKind names what an audit entry tells.
 type CaseEventKind string
 

@@ -4,10 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"path"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -26,25 +22,12 @@ type migration struct {
 }
 
 func migrations() ([]migration, error) {
-	names, err := fs.Glob(schemas.ClickHouse, "sql/clickhouse/*.sql")
-	if err != nil {
-		return nil, err
+	steps, err := schemas.Migrations(schemas.ClickHouse, "clickhouse")
+	ms := make([]migration, len(steps))
+	for i, m := range steps {
+		ms[i] = migration{m.Version, m.Name, statements(m.SQL)}
 	}
-	slices.Sort(names)
-	var ms []migration
-	for _, n := range names {
-		num, _, ok := strings.Cut(path.Base(n), "_")
-		v, err := strconv.Atoi(num)
-		if !ok || err != nil || v != len(ms)+1 {
-			return nil, fmt.Errorf("migration %s: want number %04d", n, len(ms)+1)
-		}
-		b, err := fs.ReadFile(schemas.ClickHouse, n)
-		if err != nil {
-			return nil, err
-		}
-		ms = append(ms, migration{v, path.Base(n), statements(string(b))})
-	}
-	return ms, nil
+	return ms, err
 }
 
 // statements cuts a file at semicolons that end a line.

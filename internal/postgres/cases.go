@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"time"
 
 	"redalert/alerting"
 	"redalert/schemas"
@@ -96,32 +95,6 @@ func putCase(b *batch, c schemas.Case, insert bool) error {
 	}
 	b.add(nil, sql, c.ID, c.Number, indexed(c.Key), c.CustomerID, c.State, c.State.Open(), c.Priority.Rank(), c.Version,
 		c.Location, c.SourceType, c.Assignee, c.ValueAtRisk.Amount, c.ValueAtRisk.Currency, strings.ToLower(c.Excerpt),
-		ms(c.OpenedAt), nullMS(c.Due()), nullMS(nextMiss(c)), nullMS(snooze(c)), c.MergedInto, string(doc))
+		ms(c.OpenedAt), nullMS(c.Due()), nullMS(c.NextMiss()), nullMS(c.Wakes()), c.MergedInto, string(doc))
 	return nil
-}
-
-// nextMiss is the earliest running deadline that is not counted as missed yet.
-func nextMiss(c schemas.Case) *time.Time {
-	for _, m := range c.Missed {
-		switch m {
-		case schemas.TimerFirstResponse:
-			c.FirstResponseDue = nil
-		case schemas.TimerNextResponse:
-			c.NextResponseDue = nil
-		case schemas.TimerResolution:
-			c.ResolutionDue = nil
-		}
-	}
-	if c.MergedInto != "" {
-		return nil
-	}
-	return c.Due()
-}
-
-// snooze is when a case that still matters wakes up.
-func snooze(c schemas.Case) *time.Time {
-	if !c.State.Open() || c.MergedInto != "" {
-		return nil
-	}
-	return c.SnoozedUntil
 }

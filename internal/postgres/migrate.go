@@ -4,11 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"path"
-	"slices"
-	"strconv"
-	"strings"
 
 	"redalert/schemas"
 )
@@ -25,32 +20,8 @@ const (
 // are the database's own, so that two of ours on one server are apart.
 const takeLock = "SELECT pg_advisory_xact_lock(hashtext($1))"
 
-type migration struct {
-	version int
-	name    string
-	sql     string
-}
-
-func migrations() ([]migration, error) {
-	names, err := fs.Glob(schemas.Postgres, "sql/postgres/*.sql")
-	if err != nil {
-		return nil, err
-	}
-	slices.Sort(names)
-	var ms []migration
-	for _, n := range names {
-		num, _, ok := strings.Cut(path.Base(n), "_")
-		v, err := strconv.Atoi(num)
-		if !ok || err != nil || v != len(ms)+1 {
-			return nil, fmt.Errorf("migration %s: want number %04d", n, len(ms)+1)
-		}
-		b, err := fs.ReadFile(schemas.Postgres, n)
-		if err != nil {
-			return nil, err
-		}
-		ms = append(ms, migration{v, path.Base(n), string(b)})
-	}
-	return ms, nil
+func migrations() ([]schemas.Migration, error) {
+	return schemas.Migrations(schemas.Postgres, "postgres")
 }
 
 // Migrate brings the database to this program's schema and answers how many
@@ -73,11 +44,11 @@ func Migrate(ctx context.Context, cfg Config) (steps int, err error) {
 	}
 	for {
 		m, err := d.step(ctx, ms)
-		if err != nil || m.version == 0 {
+		if err != nil || m.Version == 0 {
 			return steps, err
 		}
 		steps++
-		d.log.Info("migrated the database", "step", m.name)
+		d.log.Info("migrated the database", "step", m.Name)
 	}
 }
 
@@ -89,10 +60,10 @@ const createVersions = `CREATE TABLE IF NOT EXISTS schema_migrations (
 
 // step applies the next migration; the zero one when there is none. A big one
 // may run for long, so the usual limits do not hold.
-func (d *DB) step(ctx context.Context, ms []migration) (m migration, err error) {
+func (d *DB) step(ctx context.Context, ms []schemas.Migration) (m schemas.Migration, err error) {
 	err = d.retry(ctx, func(ctx context.Context) error {
 		return d.inTx(ctx, "begin isolation level read committed read write", func(ctx context.Context, tx querier) error {
-			m = migration{}
+			m = schemas.Migration{}
 			if _, err := tx.exec(ctx, takeLock, lockMigrate); err != nil {
 				return err
 			}
@@ -107,10 +78,10 @@ func (d *DB) step(ctx context.Context, ms []migration) (m migration, err error) 
 				return newer(have, len(ms))
 			}
 			m = ms[have]
-			if _, err := tx.exec(ctx, m.sql); err != nil {
-				return fmt.Errorf("%s: %w", m.name, err)
+			if _, err := tx.exec(ctx, m.SQL); err != nil {
+				return fmt.Errorf("%s: %w", m.Name, err)
 			}
-			_, err = tx.exec(ctx, "INSERT INTO schema_migrations (version, name) VALUES ($1, $2)", m.version, m.name)
+			_, err = tx.exec(ctx, "INSERT INTO schema_migrations (version, name) VALUES ($1, $2)", m.Version, m.Name)
 			return err
 		})
 	})

@@ -47,7 +47,7 @@ func TestUpgradeFromEverySchema(t *testing.T) {
 		var want []string
 		for v, m := range ms[:from] {
 			if _, err := d.step(t.Context(), ms[:v+1]); err != nil {
-				t.Fatal(m.name, err)
+				t.Fatal(m.Name, err)
 			}
 			for _, insert := range rowsOf[v+1] {
 				if _, err := d.exec(t.Context(), insert); err != nil {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"redalert/alerting"
 	"redalert/schemas"
@@ -194,37 +193,11 @@ func putCase(tx *Tx, c schemas.Case, insert bool) error {
 	}
 	_, err = tx.Exec(query, c.ID, c.Number, c.Key, c.CustomerID, string(c.State), c.State.Open(), c.Priority.Rank(), c.Version,
 		c.Location, string(c.SourceType), c.Assignee, c.ValueAtRisk.Amount, c.ValueAtRisk.Currency, strings.ToLower(c.Excerpt),
-		ms(c.OpenedAt), nullMS(c.Due()), nullMS(nextMiss(c)), nullMS(snooze(c)), c.MergedInto, string(doc))
+		ms(c.OpenedAt), nullMS(c.Due()), nullMS(c.NextMiss()), nullMS(c.Wakes()), c.MergedInto, string(doc))
 	if err != nil {
 		return fmt.Errorf("store case %s: %w", c.ID, err)
 	}
 	return nil
-}
-
-// nextMiss is the earliest running deadline that is not counted as missed yet.
-func nextMiss(c schemas.Case) *time.Time {
-	for _, m := range c.Missed {
-		switch m {
-		case schemas.TimerFirstResponse:
-			c.FirstResponseDue = nil
-		case schemas.TimerNextResponse:
-			c.NextResponseDue = nil
-		case schemas.TimerResolution:
-			c.ResolutionDue = nil
-		}
-	}
-	if c.MergedInto != "" {
-		return nil
-	}
-	return c.Due()
-}
-
-// snooze is when a case that still matters wakes up.
-func snooze(c schemas.Case) *time.Time {
-	if !c.State.Open() || c.MergedInto != "" {
-		return nil
-	}
-	return c.SnoozedUntil
 }
 
 // fileAlert stores that an event is in a case; ErrAlreadyFiled when it is in

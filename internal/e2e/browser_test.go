@@ -109,16 +109,18 @@ func (b *browser) visit(url string) {
 	b.do("visit "+url, chromedp.Navigate(url), chromedp.WaitReady("main"))
 }
 
-// keys types, as a person at a keyboard would.
+// keys types, as a person at a keyboard would: once the page is there, its
+// script included.
 func (b *browser) keys(what, keys string) {
 	b.t.Helper()
+	b.wait("the page before "+what, `document.readyState === "complete"`)
 	b.do(what, chromedp.KeyEvent(keys))
 }
 
 // wait waits until an expression is true in the page.
 func (b *browser) wait(what, expr string) {
 	b.t.Helper()
-	eventually(b.t, 15*time.Second, what, func() bool {
+	eventually(b.t, time.Minute, what, func() bool {
 		ok, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("!!("+expr+")"))
 		return err == nil && ok
 	})

@@ -61,7 +61,7 @@ type App struct {
 	Mail    email.Decoder
 	Auth    *auth.Service
 	Model   signals.TextModel
-	Scorer  *signals.Worker
+	Scorer  *signals.Worker // works off everything when it works alone
 	Desk    *alerting.Desk
 	Filer   *alerting.Worker
 	Sender  *alerting.Sender
@@ -73,6 +73,7 @@ type App struct {
 	transport alerting.Transport // nil without smtp
 	metrics   *prometheus.Registry
 	scoring   *scoreMetrics
+	scorers   []*signals.Worker // that Serve runs; Scorer is one of them
 	closers   []closer
 }
 
@@ -156,11 +157,18 @@ func (a *App) wireSignals() error {
 	a.Model, a.scoring = model, newScoreMetrics()
 	s, hooks := &a.Stores, a.scoring.hooks()
 	hooks.Span = a.tracing.Batch
-	a.Scorer = signals.NewWorker(signals.WorkerConfig{
-		Consumer: s.Consumer(scoreGroup), Alerts: s.Alerts, History: s.History, Context: s.Context, Quarantine: s.Quarantine,
-		Model: a.Model, Business: a.Business, Keep: a.keep, OpenCasesFor: time.Duration(a.Config.Alerting.OpenCasesFor),
-		Now: a.Now, Log: a.Log, Hooks: hooks,
-	})
+	consumers := s.Scorers
+	if consumers == nil {
+		consumers = []signals.Consumer{s.Consumer(scoreGroup)}
+	}
+	for _, c := range consumers {
+		a.scorers = append(a.scorers, signals.NewWorker(signals.WorkerConfig{
+			Consumer: c, Alerts: s.Alerts, History: s.History, Context: s.Context, Quarantine: s.Quarantine,
+			Model: a.Model, Business: a.Business, Keep: a.keep, OpenCasesFor: time.Duration(a.Config.Alerting.OpenCasesFor),
+			Now: a.Now, Log: a.Log, Hooks: hooks, Batch: s.ScoreBatch,
+		}))
+	}
+	a.Scorer = a.scorers[0]
 	return nil
 }
 

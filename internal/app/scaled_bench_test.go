@@ -60,7 +60,7 @@ func workOff(b *testing.B, a *App, n int) time.Duration {
 	defer stop()
 	begin := time.Now()
 	ended := make(chan error, 1)
-	go func() { ended <- a.Scorer.Run(ctx) }()
+	go func() { ended <- a.work(ctx, []Role{RoleScore}, nil) }()
 	for committed(a) < int64(n) {
 		select {
 		case err := <-ended:

@@ -183,7 +183,14 @@ func (a *App) wireAlerting() error {
 		Cases: s.Cases, Identities: s.Identities, Settings: s.Settings, People: s.People, Business: a.Business,
 		Composer: a.composer, PublicURL: a.publicURL(), From: from.String(), Now: a.Now, Log: a.Log,
 	})
+	wake := make(chan struct{}, 1)
 	a.Filer = alerting.NewWorker(alerting.WorkerConfig{
+		Filed: func() {
+			select {
+			case wake <- struct{}{}:
+			default: // the sender is awake
+			}
+		},
 		Desk: a.Desk, Reader: s.AlertReader(alertGroup), OpenCasesFor: time.Duration(a.Config.Alerting.OpenCasesFor), Span: a.tracing.Notice, Log: a.Log,
 	})
 	if m := a.Config.SMTP; m != nil {
@@ -192,7 +199,7 @@ func (a *App) wireAlerting() error {
 		})
 	}
 	a.Sender = alerting.NewSender(alerting.SenderConfig{
-		Outbox: s.Outbox, Transport: a.transport, From: from.Address, Now: a.Now, Log: a.Log,
+		Outbox: s.Outbox, Transport: a.transport, From: from.Address, Now: a.Now, Log: a.Log, Wake: wake,
 	})
 	a.Digests = alerting.NewDigests(alerting.DigestsConfig{Desk: a.Desk, Lists: s.Lists, Schedule: s.Schedule, Outbox: s.Outbox, Log: a.Log})
 	a.Clock = alerting.NewClock(alerting.ClockConfig{

@@ -26,6 +26,7 @@ import (
 const (
 	scorersEach = 2
 	scaledBatch = 5000
+	scaledAhead = 8 << 20 // bytes each reads ahead: more than a batch, as a rule
 )
 
 // openScaled opens the three servers. PostgreSQL must answer; brokers and
@@ -53,6 +54,7 @@ func openScaled(ctx context.Context, cfg config.Config, opt Options) (s Stores, 
 		return s, err
 	}
 	kc.Broken = setAside(&s, opt)
+	kc.BufferBytes = scaledAhead
 	log, err := kafka.Open(ctx, kc)
 	if err != nil {
 		return s, err

@@ -11,7 +11,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 AXE_VERSION := 4.14.1
 AXE := .cache/axe/$(AXE_VERSION)/axe.min.js
 
-.PHONY: help build demo test check fmt vet lint unit fuzz-seeds bench screenshots crash-long fuzz compose-secrets clean
+.PHONY: help build demo test check fmt vet lint unit fuzz-seeds bench bench-large screenshots crash-long fuzz compose-secrets clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s $$'\t'
@@ -46,6 +46,9 @@ $(AXE):
 
 bench: build ## ratios against peers in the same run
 	$(GO) run ./cmd/redalert-bench -bin $(BIN)
+
+bench-large: build ## the charts over a hundred million events; takes long and 10 GB
+	$(GO) run ./cmd/redalert-bench -bin $(BIN) -only servers -trend-events 100000000
 
 screenshots: build ## write docs/img: every page, wide, phone and dark
 	REDALERT_SCREENSHOTS=$(CURDIR)/docs/img $(GO) test -count=1 -run TestScreenshots -timeout 10m ./internal/e2e

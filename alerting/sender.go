@@ -51,6 +51,9 @@ type SenderConfig struct {
 	Lease     time.Duration // how long one batch may take; 0 = 5 minutes
 	Every     time.Duration // pause of Run while the outbox is empty; 0 = 1 second, so that critical mail leaves at once
 	Batch     int           // 0 = 20
+	// Wake ends the pause of Run: something new is in the outbox. nil = the pause
+	// alone; it is needed in any case, others may fill the same outbox.
+	Wake <-chan struct{}
 	// Wait pauses; nil = a timer.
 	Wait func(ctx context.Context, d time.Duration) error
 }
@@ -86,7 +89,7 @@ func NewSender(cfg SenderConfig) *Sender {
 }
 
 // Run calls Step until ctx ends (it then answers nil), pausing while nothing
-// is due.
+// is due, at most until Wake.
 func (s *Sender) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		n, err := s.Step(ctx)
@@ -96,11 +99,32 @@ func (s *Sender) Run(ctx context.Context) error {
 		if n > 0 && err == nil {
 			continue
 		}
-		if s.cfg.Wait(ctx, s.cfg.Every) != nil {
+		wake := s.cfg.Wake
+		if err != nil {
+			wake = nil // what fails is not tried faster because more comes in
+		}
+		if s.pause(ctx, wake) != nil {
 			return nil
 		}
 	}
 	return nil
+}
+
+// pause waits for Every, or until woken.
+func (s *Sender) pause(ctx context.Context, wake <-chan struct{}) error {
+	if wake == nil {
+		return s.cfg.Wait(ctx, s.cfg.Every)
+	}
+	waiting, stop := context.WithCancel(ctx)
+	defer stop()
+	over := make(chan error, 1)
+	go func() { over <- s.cfg.Wait(waiting, s.cfg.Every) }()
+	select {
+	case err := <-over:
+		return err
+	case <-wake:
+		return ctx.Err()
+	}
 }
 
 // Drain calls Step until nothing is due any more.

@@ -122,3 +122,44 @@ func TestIDsFollowFromTheKeyAlone(t *testing.T) {
 		}
 	}
 }
+
+// TestSenderIsWoken: what was filed is sent at once, not after the pause; the
+// pause alone suffices when nobody wakes.
+func TestSenderIsWoken(t *testing.T) {
+	f, wake, pauses := newFake(), make(chan struct{}, 1), make(chan time.Duration, 8)
+	tick, sent := make(chan struct{}), make(chan string, 8)
+	s := NewSender(SenderConfig{Outbox: f, Transport: telling(sent), Wake: wake, Now: func() time.Time { return monday },
+		Wait: func(ctx context.Context, d time.Duration) error {
+			pauses <- d
+			select {
+			case <-tick:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}})
+	ctx, stop := context.WithCancel(bg)
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	for _, again := range []func(){func() { wake <- struct{}{} }, func() { tick <- struct{}{} }} {
+		if d := <-pauses; d != time.Second {
+			t.Errorf("pause of %v", d)
+		}
+		queued(f, false, 0, monday)
+		again()
+		if to := <-sent; to != "a@b.example" {
+			t.Errorf("sent to %s", to)
+		}
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+type telling chan string
+
+func (c telling) Send(_ context.Context, _, to string, _ []byte) (bool, error) {
+	c <- to
+	return false, nil
+}

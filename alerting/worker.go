@@ -32,6 +32,9 @@ type WorkerConfig struct {
 	// Span opens a trace span around the filing of a notice; end gets its
 	// outcome. nil = none.
 	Span func(ctx context.Context, n schemas.Notice) (_ context.Context, end func(error))
+	// Filed is called when a batch was filed, whose mails are in the outbox. It
+	// must be quick. nil = nobody wants to know.
+	Filed func()
 	// Wait pauses between attempts after an error; nil = a timer.
 	Wait func(ctx context.Context, d time.Duration) error
 }
@@ -126,6 +129,9 @@ func (w *Worker) next(ctx context.Context) (n int, err error) {
 		if ctx.Err() != nil {
 			return 0, ctx.Err()
 		}
+	}
+	if w.cfg.Filed != nil {
+		w.cfg.Filed()
 	}
 	if len(errs) > 0 {
 		return 0, errors.Join(errs...)

@@ -131,14 +131,25 @@ type cloudEvent struct {
 
 // MarshalJSON encodes e as a CloudEvents 1.0 object.
 func (e Event) MarshalJSON() ([]byte, error) {
-	return json.Marshal(cloudEvent{
+	c := e.envelope()
+	if b, ok := appendEnvelope(make([]byte, 0, len(c.Data)+envelopeRoom), &c); ok {
+		return b, nil
+	}
+	return json.Marshal(c)
+}
+
+func (e Event) envelope() cloudEvent {
+	return cloudEvent{
 		SpecVersion: "1.0", ID: e.ID, Source: e.Source, Type: e.Type,
 		Time: FormatTime(e.OccurredAt), Subject: e.CustomerID, ContentType: "application/json",
 		NativeID: e.NativeID, Revision: e.Revision, CollectedAt: FormatTime(e.CollectedAt),
 		LocalDate: e.LocalDate, CustomerID: e.CustomerID, ThreadID: e.ThreadID,
 		Location: e.Location, OrderRef: e.OrderRef, RawSHA256: e.RawSHA256, Data: e.Data,
-	})
+	}
 }
+
+// envelopeRoom is what an event's JSON takes beside its data, as a rule.
+const envelopeRoom = 640
 
 // UnmarshalJSON reads what MarshalJSON wrote. It is not the door for foreign
 // CloudEvents: those are read, checked and normalised by package ingest.

@@ -13,19 +13,20 @@ import (
 // the other.
 
 type envelopeText struct {
-	name string
-	text *string
+	name     string
+	text     *string
+	optional bool // left out while empty
 }
 
 // texts lists what stands before the data, in the order it is written.
 func (c *cloudEvent) texts() [16]envelopeText {
 	return [16]envelopeText{
-		{"specversion", &c.SpecVersion}, {"id", &c.ID}, {"source", &c.Source},
-		{"type", (*string)(&c.Type)}, {"time", &c.Time}, {"subject", &c.Subject},
-		{"datacontenttype", &c.ContentType}, {"nativeid", &c.NativeID}, {"revision", &c.Revision},
-		{"collectedat", &c.CollectedAt}, {"localdate", &c.LocalDate}, {"customerid", &c.CustomerID},
-		{"threadid", &c.ThreadID}, {"location", &c.Location}, {"orderref", &c.OrderRef},
-		{"rawsha256", &c.RawSHA256},
+		{"specversion", &c.SpecVersion, false}, {"id", &c.ID, false}, {"source", &c.Source, false},
+		{"type", (*string)(&c.Type), false}, {"time", &c.Time, false}, {"subject", &c.Subject, true},
+		{"datacontenttype", &c.ContentType, false}, {"nativeid", &c.NativeID, false}, {"revision", &c.Revision, true},
+		{"collectedat", &c.CollectedAt, false}, {"localdate", &c.LocalDate, false}, {"customerid", &c.CustomerID, true},
+		{"threadid", &c.ThreadID, true}, {"location", &c.Location, true}, {"orderref", &c.OrderRef, true},
+		{"rawsha256", &c.RawSHA256, true},
 	}
 }
 

@@ -14,10 +14,15 @@ func wholeEvent() Event {
 		Data: json.RawMessage(`{"value_text":"Grüße","n":[1,2.50]}`)}
 }
 
-// hold compares our reading of an event with encoding/json's.
+// hold compares our writing and our reading of an event with encoding/json's.
 func hold(t *testing.T, e Event) {
 	t.Helper()
-	if raw, err := e.MarshalJSON(); err == nil {
+	raw, err := e.MarshalJSON()
+	want, wantErr := json.Marshal(e.envelope())
+	if string(raw) != string(want) || (err == nil) != (wantErr == nil) {
+		t.Fatalf("wrote\n%s, %v, want\n%s, %v", raw, err, want, wantErr)
+	}
+	if err == nil {
 		holdReading(t, raw)
 	}
 }
@@ -37,7 +42,7 @@ func holdReading(t *testing.T, raw []byte) {
 	}
 }
 
-func TestEventsAreReadAsEncodingJSONDoes(t *testing.T) {
+func TestEventsAreReadAndWrittenAsEncodingJSONDoes(t *testing.T) {
 	odd := []string{"", "plain", `quo"te`, `back\slash`, "<b>&", "Grüße", "\u2028", "\x00\n", "\xff\xfe", `,"data":`, "😀"}
 	for _, text := range odd {
 		for i := range 8 {
@@ -47,7 +52,7 @@ func TestEventsAreReadAsEncodingJSONDoes(t *testing.T) {
 			hold(t, e)
 		}
 	}
-	for _, data := range []string{"", "null", "{}", " { \"a\" : 1 } ", `{"a":"<"}`, `{"a":"\u2028"}`, "{\"a\":\"\u2028\"}", `{"data":{"a":"}"}}`, "{", "tru", `{"a":1}{`, "\x00"} {
+	for _, data := range []string{"", "null", "{}", " { \"a\" : 1 } ", `{"a":"<"}`, `{"a":"\u2028"}`, "{\"a\":\"\u2028\"}", "{\"a\":\"it’s\xe2\x80\"}", "{\"a\":\"\xff\"}", `{"a":"\\"}`, `{"a":"\" b"}`, "[1,\t2]", `{"data":{"a":"}"}}`, "{", "tru", `{"a":1}{`, "\x00"} {
 		e := wholeEvent()
 		e.Data = json.RawMessage(data)
 		hold(t, e)
@@ -62,6 +67,10 @@ func TestOrdinaryEventsAreReadOurWay(t *testing.T) {
 	}
 	if _, ok := decodeEnvelope(raw); !ok {
 		t.Errorf("left to encoding/json: %s", raw)
+	}
+	c := wholeEvent().envelope()
+	if _, ok := appendEnvelope(nil, &c); !ok {
+		t.Errorf("writing is left to encoding/json: %s", raw)
 	}
 	var e Event
 	if err := json.Unmarshal(raw, &e); err != nil || !reflect.DeepEqual(e, wholeEvent()) {
@@ -96,6 +105,20 @@ func BenchmarkEventJSON(b *testing.B) {
 		for b.Loop() {
 			if _, ok := decodeEnvelope(raw); !ok {
 				b.Fatal("not read")
+			}
+		}
+	})
+	b.Run("ours, writing", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := wholeEvent().MarshalJSON(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("encoding-json, writing", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := json.Marshal(wholeEvent().envelope()); err != nil {
+				b.Fatal(err)
 			}
 		}
 	})

@@ -3,7 +3,9 @@
 //
 //	make bench
 //
-// It drives the real binary from outside, as the tests do.
+// It drives the real binary from outside, as the tests do. What is measured on
+// Kafka, ClickHouse and PostgreSQL are Go benchmarks beside the code they
+// measure, which start the servers; it runs them and shows their figures.
 package main
 
 import (
@@ -31,25 +33,26 @@ func (r result) verdict() string {
 func main() {
 	bin := flag.String("bin", "bin/redalert", "the binary to measure")
 	data := flag.String("testdata", os.Getenv("REDALERT_TESTDATA"), "folder of the real data sets; without it the import is skipped")
-	only := flag.String("only", "", "one of webhook, import, imap, loopback, memory")
+	only := flag.String("only", "", "one of webhook, import, imap, loopback, memory, servers")
+	trend := flag.Int("trend-events", 10_000_000, "events in history for the charts on ClickHouse")
 	flag.Parse()
-	if err := run(*bin, *data, *only); err != nil {
+	if err := run(*bin, *data, *only, *trend); err != nil {
 		fmt.Fprintln(os.Stderr, "redalert-bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(bin, data, only string) error {
+func run(bin, data, only string, trendEvents int) error {
 	bin, err := filepath.Abs(bin)
 	if err != nil {
 		return err
 	}
-	b := bench{bin: bin, data: data}
+	b := bench{bin: bin, data: data, trendEvents: trendEvents}
 	fmt.Printf("%-56s %18s %18s %8s %8s\n", "", "redalert", "peer", "ratio", "goal")
 	for _, one := range []struct {
 		name string
 		do   func() ([]result, error)
-	}{{"webhook", b.webhook}, {"import", b.importOrders}, {"imap", b.imap}, {"loopback", b.loopback}, {"memory", b.memory}} {
+	}{{"webhook", b.webhook}, {"import", b.importOrders}, {"imap", b.imap}, {"loopback", b.loopback}, {"memory", b.memory}, {"servers", b.servers}} {
 		if only != "" && only != one.name {
 			continue
 		}

@@ -17,6 +17,8 @@ import (
 type bench struct {
 	bin  string
 	data string
+
+	trendEvents int
 }
 
 // process is a running redalert.

@@ -61,7 +61,7 @@ type App struct {
 	Mail    email.Decoder
 	Auth    *auth.Service
 	Model   signals.TextModel
-	Scorer  *signals.Worker
+	Scorer  *signals.Worker // works off everything when it works alone
 	Desk    *alerting.Desk
 	Filer   *alerting.Worker
 	Sender  *alerting.Sender
@@ -74,6 +74,7 @@ type App struct {
 	metrics   *prometheus.Registry
 	scoring   *scoreMetrics
 	storing   *storeWork
+	scorers   []*signals.Worker // that Serve runs; Scorer is one of them
 	closers   []closer
 }
 
@@ -158,11 +159,18 @@ func (a *App) wireSignals() error {
 	a.Model, a.scoring = model, newScoreMetrics()
 	s, hooks := &a.Stores, a.scoring.hooks()
 	hooks.Span = a.tracing.Batch
-	a.Scorer = signals.NewWorker(signals.WorkerConfig{
-		Consumer: s.Consumer(scoreGroup), Alerts: s.Alerts, History: measuredHistory{s.History, a.storing, a.Now}, Context: s.Context, Quarantine: s.Quarantine,
-		Model: a.Model, Business: a.Business, Keep: a.keep, OpenCasesFor: time.Duration(a.Config.Alerting.OpenCasesFor),
-		Now: a.Now, Log: a.Log, Hooks: hooks,
-	})
+	consumers := s.Scorers
+	if consumers == nil {
+		consumers = []signals.Consumer{s.Consumer(scoreGroup)}
+	}
+	for _, c := range consumers {
+		a.scorers = append(a.scorers, signals.NewWorker(signals.WorkerConfig{
+			Consumer: c, Alerts: s.Alerts, History: measuredHistory{s.History, a.storing, a.Now}, Context: s.Context, Quarantine: s.Quarantine,
+			Model: a.Model, Business: a.Business, Keep: a.keep, OpenCasesFor: time.Duration(a.Config.Alerting.OpenCasesFor),
+			Now: a.Now, Log: a.Log, Hooks: hooks, Batch: s.ScoreBatch,
+		}))
+	}
+	a.Scorer = a.scorers[0]
 	return nil
 }
 
@@ -177,7 +185,14 @@ func (a *App) wireAlerting() error {
 		Cases: s.Cases, Identities: s.Identities, Settings: s.Settings, People: s.People, Business: a.Business,
 		Composer: a.composer, PublicURL: a.publicURL(), From: from.String(), Now: a.Now, Log: a.Log,
 	})
+	wake := make(chan struct{}, 1)
 	a.Filer = alerting.NewWorker(alerting.WorkerConfig{
+		Filed: func() {
+			select {
+			case wake <- struct{}{}:
+			default: // the sender is awake
+			}
+		},
 		Desk: a.Desk, Reader: s.AlertReader(alertGroup), OpenCasesFor: time.Duration(a.Config.Alerting.OpenCasesFor), Span: a.tracing.Notice, Log: a.Log,
 	})
 	if m := a.Config.SMTP; m != nil {
@@ -186,7 +201,7 @@ func (a *App) wireAlerting() error {
 		})
 	}
 	a.Sender = alerting.NewSender(alerting.SenderConfig{
-		Outbox: s.Outbox, Transport: a.transport, From: from.Address, Now: a.Now, Log: a.Log,
+		Outbox: s.Outbox, Transport: a.transport, From: from.Address, Now: a.Now, Log: a.Log, Wake: wake,
 	})
 	a.Digests = alerting.NewDigests(alerting.DigestsConfig{Desk: a.Desk, Lists: s.Lists, Schedule: s.Schedule, Outbox: s.Outbox, Log: a.Log})
 	a.Clock = alerting.NewClock(alerting.ClockConfig{

@@ -73,7 +73,9 @@ func (a *App) work(ctx context.Context, roles []Role, hold func(context.Context)
 		case RoleCollect:
 			g.Go(func() error { return a.collect(ctx) })
 		case RoleScore:
-			g.Go(func() error { return a.Scorer.Run(ctx) })
+			for _, w := range a.scorers {
+				g.Go(func() error { return w.Run(ctx) })
+			}
 		case RoleAlert:
 			for _, run := range []func(context.Context) error{a.Filer.Run, a.Sender.Run, a.tickEveryMinute} {
 				g.Go(func() error { return run(ctx) })

@@ -24,6 +24,11 @@ type Stores struct {
 	Alerts      signals.AlertPublisher
 	Consumer    func(group string) signals.Consumer
 	AlertReader func(group string) alerting.AlertReader
+	// Scorers are the consumers of this process's scorers, each with a share of
+	// the log; nil = one, with all of it. ScoreBatch is how many events one takes
+	// at a time, 0 = the scorer's default.
+	Scorers    []signals.Consumer
+	ScoreBatch int
 
 	// History.
 	History signals.History

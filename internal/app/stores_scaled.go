@@ -20,6 +20,15 @@ import (
 	"redalert/schemas"
 )
 
+// Most of the time that a batch takes, ClickHouse waits for its disk, whatever
+// the batch's size: batches are large, and while one is stored another scorer
+// works on its own.
+const (
+	scorersEach = 2
+	scaledBatch = 5000
+	scaledAhead = 8 << 20 // bytes each reads ahead: more than a batch, as a rule
+)
+
 // openScaled opens the three servers. PostgreSQL must answer; brokers and
 // ClickHouse may be down: what needs them fails until they are back.
 func openScaled(ctx context.Context, cfg config.Config, opt Options) (s Stores, err error) {
@@ -45,12 +54,17 @@ func openScaled(ctx context.Context, cfg config.Config, opt Options) (s Stores, 
 		return s, err
 	}
 	kc.Broken = setAside(&s, opt)
+	kc.BufferBytes = scaledAhead
 	log, err := kafka.Open(ctx, kc)
 	if err != nil {
 		return s, err
 	}
 	s.onClose("kafka", log.Close)
 	s.Publisher, s.Alerts, s.Consumer, s.AlertReader = log, log, log.Consumer, log.AlertReader
+	for nth := range scorersEach {
+		s.Scorers = append(s.Scorers, log.ConsumerOf(scoreGroup, nth))
+	}
+	s.ScoreBatch = scaledBatch
 	s.log = log
 	s.Apart = true
 	s.Where = "on " + strings.Join(cfg.Kafka.Brokers, ", ") + ", " + cfg.ClickHouse.Addr + " and " + pg.Where()

@@ -88,6 +88,7 @@ func BenchmarkInsert(b *testing.B) {
 	b.ReportMetric(perSecond(ours), "insert-rows/s")
 	b.ReportMetric(perSecond(whole), "store-rows/s")
 	b.ReportMetric(raw.Seconds()/ours.Seconds(), "insert/raw")
+	b.ReportMetric(raw.Seconds()/whole.Seconds(), "store/raw")
 	b.ReportMetric(0, "ns/op")
 }
 
@@ -132,14 +133,18 @@ func generate(b *testing.B, d *DB, n int) {
 }
 
 // handWritten are the charts as somebody would write them who needs only them:
-// by month, without series, the definition's rules in SQL.
+// by their own period and series, the definition's rules in SQL.
 const (
-	handWrittenAlerts = `SELECT toStartOfMonth(local_date) AS month, countIf(red), count() FROM events FINAL
-		WHERE local_date >= '2023-03-01' AND local_date < '2025-12-01' GROUP BY month ORDER BY month`
+	handWrittenWeeks = `SELECT toMonday(local_date) AS week, '' AS series, countIf(red), count() FROM events FINAL
+		WHERE local_date >= '2023-03-01' AND local_date < '2025-12-01' GROUP BY week ORDER BY week`
+	handWrittenSources = `SELECT toStartOfMonth(local_date) AS month, source, countIf(red), count() FROM events FINAL
+		WHERE local_date >= '2023-03-01' AND local_date < '2025-12-01' GROUP BY month, source ORDER BY month, source`
+	handWrittenCategories = `SELECT toStartOfMonth(local_date) AS month, arrayJoin(arrayPushBack(categories, '')) AS series, countIf(red), count() FROM events FINAL
+		WHERE local_date >= '2023-03-01' AND local_date < '2025-12-01' GROUP BY month, series ORDER BY month, series`
 	handWrittenChurn = `WITH customers AS (SELECT arrayCompact(arraySort(groupArray(toInt32(local_date)))) AS days, arrayPopFront(arrayDifference(days)) AS gaps, length(days) AS n
 			FROM orders FINAL WHERE known AND state != 'cancelled' AND customer_id != '' AND local_date <= '2025-12-15' GROUP BY customer_id),
 		(SELECT arraySort(groupArrayArray(gaps)) AS g, g[intDiv(80 * length(g) + 99, 100)] FROM customers).2 AS p80
-		SELECT toStartOfMonth(toDate(p.1)) AS month, sum(p.2), sum(p.3) FROM (
+		SELECT toStartOfMonth(toDate(p.1)) AS month, '' AS series, toUInt64(sum(p.2)), toUInt64(sum(p.3)) FROM (
 			SELECT arrayFilter(e -> e.1 = n OR gaps[e.1] > e.3, arrayMap(i -> (i, days[i], greatest(60, if(i < 3, p80, intDiv(3 * arraySort(arraySlice(gaps, 1, i - 1))[intDiv(i, 2)] + 1, 2)))),
 				arrayFilter(i -> i = n OR gaps[i] > 60, range(1, n + 1)))) AS ends,
 				arrayJoin(arrayConcat([(days[1], 1, 0)], arrayMap(e -> (e.2 + e.3, 0, 1), ends), arrayMap(e -> (days[e.1 + 1], 1, 0), arrayFilter(e -> e.1 < n, ends)))) AS p
@@ -150,28 +155,39 @@ const (
 func BenchmarkTrends(b *testing.B) {
 	d := open(b)
 	generate(b, d, *benchEvents)
-	q := schemas.TrendQuery{From: "2023-03-01", To: "2025-12-01", Today: "2025-12-15", Period: schemas.PeriodMonth}
+	q := func(period schemas.Period, by schemas.TrendBy) schemas.TrendQuery {
+		return schemas.TrendQuery{From: "2023-03-01", To: "2025-12-01", Today: "2025-12-15", Period: period, By: by}
+	}
 	run := func(query string) func() {
 		return func() {
 			if err := d.each(b.Context(), query, nil, func(scan func(...any) error) error {
-				var month time.Time
+				var period time.Time
+				var series string
 				var x, y uint64
-				return scan(&month, &x, &y)
+				return scan(&period, &series, &x, &y)
 			}); err != nil {
 				b.Fatal(err)
 			}
 		}
 	}
-	chart := func(kind string) func() {
+	chart := func(kind string, q schemas.TrendQuery) func() {
 		return func() {
 			if _, err := d.Trend(b.Context(), kind, q); err != nil {
 				b.Fatal(err)
 			}
 		}
 	}
-	for _, tt := range []struct{ kind, peer string }{{signals.TrendAlerts, handWrittenAlerts}, {signals.TrendChurn, handWrittenChurn}} {
-		b.Run(tt.kind, func(b *testing.B) {
-			took := paired(b, contestant{run: run(tt.peer)}, contestant{run: chart(tt.kind)})
+	for _, tt := range []struct {
+		name, kind, peer string
+		q                schemas.TrendQuery
+	}{
+		{"alerts-by-week", signals.TrendAlerts, handWrittenWeeks, q(schemas.PeriodWeek, "")},
+		{"alerts-by-source", signals.TrendAlerts, handWrittenSources, q(schemas.PeriodMonth, schemas.BySource)},
+		{"alerts-by-category", signals.TrendAlerts, handWrittenCategories, q(schemas.PeriodMonth, schemas.ByCategory)},
+		{"churn-by-month", signals.TrendChurn, handWrittenChurn, q(schemas.PeriodMonth, "")},
+	} {
+		b.Run(tt.name, func(b *testing.B) {
+			took := paired(b, contestant{run: run(tt.peer)}, contestant{run: chart(tt.kind, tt.q)})
 			b.ReportMetric(float64(took[0].Microseconds())/1000, "peer-ms")
 			b.ReportMetric(float64(took[1].Microseconds())/1000, "ours-ms")
 			b.ReportMetric(took[1].Seconds()/took[0].Seconds(), "ours/peer")

@@ -70,11 +70,11 @@ func newEventRow(s schemas.Scored) (*eventRow, error) {
 	if err := fits("local date", r.localDate); err != nil {
 		return nil, err
 	}
-	if len(s.Event.Data) > 0 && !json.Valid(s.Event.Data) {
-		return nil, errors.New("its data is no JSON")
-	}
 	event, err := s.Event.MarshalJSON()
-	if err != nil {
+	switch {
+	case err != nil && !json.Valid(s.Event.Data):
+		return nil, errors.New("its data is no JSON")
+	case err != nil:
 		return nil, err
 	}
 	verdict, err := json.Marshal(s.Verdict)

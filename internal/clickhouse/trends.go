@@ -31,38 +31,44 @@ func (d *DB) Trend(ctx context.Context, kind string, q schemas.TrendQuery) (sche
 }
 
 func (d *DB) alertTrend(ctx context.Context, q schemas.TrendQuery) (schemas.Trend, error) {
-	series := map[schemas.TrendBy]string{schemas.BySource: "source", schemas.ByLocation: "location"}[q.By]
-	counts, err := d.dayCounts(ctx, q, series, "countIf(red), count()", "")
+	series := map[schemas.TrendBy]string{schemas.BySource: "source", schemas.ByLocation: "location", schemas.ByCategory: ofCategory}[q.By]
+	counts, err := d.dayCounts(ctx, q, series)
 	if err != nil {
 		return schemas.Trend{}, unavailable("trend of alerts", err)
 	}
 	if q.By != schemas.ByCategory {
 		return signals.AlertTrend(q, counts, nil)
 	}
-	categories, err := d.dayCounts(ctx, q, "arrayJoin(categories)", "count(), toUInt64(0)", "red")
-	if err != nil {
-		return schemas.Trend{}, unavailable("trend of alerts", err)
+	var categories, all []signals.DayCount
+	for _, c := range counts {
+		if c.Series == "" {
+			all = append(all, c)
+		} else {
+			c.N = 0
+			categories = append(categories, c)
+		}
 	}
-	return signals.AlertTrend(q, categories, counts)
+	return signals.AlertTrend(q, categories, all)
 }
+
+// ofCategory counts an event for each of its categories if it is red, and for
+// the empty name in any case: one pass answers both. No category has an empty name.
+const ofCategory = "arrayJoin(arrayPushBack(if(red, categories, []), ''))"
 
 // dayCounts counts events a day and series ("" = not split), over the days and
 // locations of q.
-func (d *DB) dayCounts(ctx context.Context, q schemas.TrendQuery, series, sums, cond string) ([]signals.DayCount, error) {
+func (d *DB) dayCounts(ctx context.Context, q schemas.TrendQuery, series string) ([]signals.DayCount, error) {
 	w, err := daysOf(q)
 	if err != nil {
 		return nil, err
 	}
 	w.visible(q.Locations)
-	if cond != "" {
-		w.add(cond)
-	}
 	by := "local_date, series"
 	if series == "" { // a key less to hash
 		series, by = "''", "local_date"
 	}
 	var out []signals.DayCount
-	return out, d.each(ctx, "SELECT local_date, "+series+" AS series, "+sums+" FROM events FINAL"+w.String()+" GROUP BY "+by, w.args, func(scan func(...any) error) error {
+	return out, d.each(ctx, "SELECT local_date, "+series+" AS series, countIf(red), count() FROM events FINAL"+w.String()+" GROUP BY "+by, w.args, func(scan func(...any) error) error {
 		var day time.Time
 		var c signals.DayCount
 		var red, n uint64

@@ -27,7 +27,7 @@ type fleet struct {
 
 // newFleet starts the three servers, configures and migrates them. No process
 // of redalert runs yet.
-func newFleet(t *testing.T, secure bool) *fleet {
+func newFleet(t testing.TB, secure bool) *fleet {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("three servers take long")

@@ -14,13 +14,19 @@ import (
 // first. All Consumers of one group of one Log are the same member and share
 // its batches: they are for one goroutine. Several processes (or Logs) may read
 // a group at once; each gets partitions of its own. Lag does not join the group.
-func (l *Log) Consumer(group string) signals.Consumer {
-	return &consumer{l: l, group: group}
+func (l *Log) Consumer(group string) signals.Consumer { return l.ConsumerOf(group, 0) }
+
+// ConsumerOf is Consumer for a process that reads a group with several
+// goroutines: each nth is a member of its own, with partitions and a buffer of
+// its own. Consumer is the one numbered 0.
+func (l *Log) ConsumerOf(group string, nth int) signals.Consumer {
+	return &consumer{l: l, group: group, nth: nth}
 }
 
 type consumer struct {
 	l     *Log
 	group string
+	nth   int
 }
 
 // Fetch answers the oldest events that are not committed, taken from the
@@ -28,7 +34,7 @@ type consumer struct {
 // partitions are ours. It fails with ingest.ErrUnavailable when the brokers are
 // out of reach for a while, and with ErrStalled when only a restart can help.
 func (c *consumer) Fetch(ctx context.Context, max int) (signals.Batch, error) {
-	events, commit, err := fetch(ctx, c.l, TopicFeedback, c.group, max, decodeEvent)
+	events, commit, err := fetch(ctx, c.l, seat{TopicFeedback, c.group, c.nth}, max, decodeEvent)
 	return signals.Batch{Events: events, Commit: commit}, err
 }
 
@@ -47,7 +53,7 @@ type alertReader struct {
 }
 
 func (a *alertReader) FetchAlerts(ctx context.Context, max int) (alerting.NoticeBatch, error) {
-	notices, commit, err := fetch(ctx, a.l, TopicAlerts, a.group, max, decodeNotice)
+	notices, commit, err := fetch(ctx, a.l, seat{TopicAlerts, a.group, 0}, max, decodeNotice)
 	return alerting.NoticeBatch{Notices: notices, Commit: commit}, err
 }
 
@@ -75,11 +81,11 @@ func decodeNotice(m *entry) (n schemas.Notice, err error) {
 
 // fetch answers up to limit values that could be decoded, and what commits
 // them. Values that could not go to Broken and are passed over.
-func fetch[T any](ctx context.Context, l *Log, topic, group string, limit int, decode func(*entry) (T, error)) ([]T, func(context.Context) error, error) {
+func fetch[T any](ctx context.Context, l *Log, at seat, limit int, decode func(*entry) (T, error)) ([]T, func(context.Context) error, error) {
 	if limit <= 0 {
 		limit = 100
 	}
-	m, err := l.member(topic, group)
+	m, err := l.member(at)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -149,6 +149,7 @@ func (n *connections) committed(ctx context.Context, topic, groupID string, ids 
 // Stats is what one member has done since its first Fetch, for metrics.
 type Stats struct {
 	Topic, Group string
+	Member       int   // its number; see ConsumerOf
 	Assigned     int   // partitions that are ours now
 	Buffered     int64 // bytes read and not committed
 	MostBuffered int64 // the most Buffered was

@@ -54,7 +54,7 @@ type Log struct {
 	quit    chan struct{}
 	mu      sync.Mutex
 	closed  bool
-	members map[string]*member
+	members map[seat]*member
 }
 
 // Open checks the configuration and answers the log. It connects to nothing:
@@ -64,7 +64,7 @@ func Open(_ context.Context, c Config) (*Log, error) {
 	if err := c.fill(); err != nil {
 		return nil, err
 	}
-	l := &Log{cfg: c, pending: semaphore.NewWeighted(pendingBytes), quit: make(chan struct{}), members: map[string]*member{}}
+	l := &Log{cfg: c, pending: semaphore.NewWeighted(pendingBytes), quit: make(chan struct{}), members: map[seat]*member{}}
 	var err error
 	if l.conns, err = connect(&l.cfg); err != nil {
 		return nil, fmt.Errorf("kafka.sasl: %w", err)

@@ -57,21 +57,29 @@ func (w *wake) all() {
 // shift each other's partitions at every start.
 func (l *Log) groupID(topic, group string) string { return l.cfg.Prefix + topic + "." + group }
 
+// seat is which of a Log's members: the nth of a group on a topic (without the
+// prefix).
+type seat struct {
+	topic, group string
+	nth          int
+}
+
 // member answers the group's member and starts it at first.
-func (l *Log) member(topic, group string) (*member, error) {
+func (l *Log) member(at seat) (*member, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	topic, group := at.topic, at.group
 	id := l.groupID(topic, group)
 	if l.closed {
 		return nil, unavailable("read "+id, ErrClosed)
 	}
-	if m := l.members[id]; m != nil {
+	if m := l.members[at]; m != nil {
 		return m, nil
 	}
 	m := &member{cfg: &l.cfg, topic: l.cfg.Prefix + topic, group: group, id: id, at: l.cfg.Now(), ended: make(chan struct{})}
-	m.stats = Stats{Topic: topic, Group: group}
+	m.stats = Stats{Topic: topic, Group: group, Member: at.nth}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
-	l.members[id] = m
+	l.members[at] = m
 	var wg sync.WaitGroup
 	wg.Go(m.run)
 	wg.Go(m.watch)

@@ -18,7 +18,7 @@ type scoreMetrics struct {
 
 func newScoreMetrics() *scoreMetrics {
 	m := &scoreMetrics{
-		events:   metric("score_batch_events").histogram(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000),
+		events:   metric("score_batch_events").histogram(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000),
 		seconds:  metric("score_batch_seconds").histogram(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 		failures: metric("score_failures_total").counters(),
 		scored:   metric("scored_total").counters(),

@@ -20,9 +20,10 @@ import (
 	"redalert/schemas"
 )
 
-// Most of the time that a batch takes, ClickHouse waits for its disk, whatever
-// the batch's size: batches are large, and while one is stored another scorer
-// works on its own.
+// Most of the time that a batch takes goes into several exchanges with
+// ClickHouse, one after another, and grows less than the batch: batches are
+// large, and while one is stored another scorer works on its own. The numbers
+// are choices, see docs/performance.md.
 const (
 	scorersEach = 2
 	scaledBatch = 5000

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -68,6 +69,68 @@ func TestTwoConsumersShare(t *testing.T) {
 		publisher := second(t, a, nil)
 		for i := 0; i < n; i += 100 {
 			publish(t, publisher, want[i:i+100])
+		}
+		eventually(t, "all events are read", 30*time.Second, func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return len(seen) == n
+		})
+		cancel()
+		wg.Wait()
+		for id, times := range seen {
+			if times != 1 {
+				t.Errorf("%s was committed %d times", id, times)
+			}
+		}
+	})
+}
+
+// TestMembersOfOneLogShare: a process may read a group with several goroutines;
+// each is a member of its own, each event is handed out once, in order.
+func TestMembersOfOneLogShare(t *testing.T) {
+	lane(t, func(t *testing.T, addr string) {
+		cfg := config(addr)
+		cfg.Partitions = 6
+		l := open(t, cfg)
+		const n = 1200
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var mu sync.Mutex
+		seen, last := map[string]int{}, map[string]string{}
+		var wg sync.WaitGroup
+		for nth := range 2 {
+			wg.Go(func() {
+				for c := l.ConsumerOf("g", nth); ; {
+					batch, err := c.Fetch(ctx, 40)
+					if err != nil {
+						return
+					}
+					if batch.Commit(ctx) != nil {
+						continue // stale: it comes again
+					}
+					mu.Lock()
+					for _, e := range batch.Events {
+						seen[e.ID]++
+						if before := last[e.CustomerID]; before >= e.ID {
+							t.Errorf("%s of %s came after %s", e.ID, e.CustomerID, before)
+						}
+						last[e.CustomerID] = e.ID
+					}
+					mu.Unlock()
+				}
+			})
+		}
+		eventually(t, "both have partitions", 20*time.Second, func() bool {
+			assigned := 0
+			for _, s := range l.Stats() {
+				if s.Assigned == 3 {
+					assigned++
+				}
+			}
+			return assigned == 2
+		})
+		for part := range slices.Chunk(events("e", n, 40), 100) {
+			publish(t, l, part)
 		}
 		eventually(t, "all events are read", 30*time.Second, func() bool {
 			mu.Lock()

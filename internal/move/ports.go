@@ -88,8 +88,9 @@ type State interface {
 	Unpublished(ctx context.Context) (int64, error)
 
 	Count(ctx context.Context, s Shelf) (int64, error)
-	// Rows answers some rows after the given one, in order of the shelf's key;
-	// nil begins, no rows end. The order is the same on every side.
+	// Rows answers some rows after the given key (the first values of a row), in
+	// order of the key; nil begins, no rows end. The order is the same on every
+	// side, except among texts that not every side can hold.
 	Rows(ctx context.Context, s Shelf, after Row) ([]Row, error)
 	// Put stores rows, in place of those of the same keys.
 	Put(ctx context.Context, s Shelf, rows []Row) error

@@ -3,6 +3,7 @@ package move
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // Progress is told how far a move has got. Its methods are called from one
@@ -33,10 +34,29 @@ func each(ctx context.Context, st State, s Shelf, fn func(rows []Row) error) err
 		if err != nil || len(rows) == 0 {
 			return err
 		}
+		next := rows[len(rows)-1]
+		if slices.EqualFunc(next[:s.Keys], after, same) {
+			return fmt.Errorf("the rows after %q begin with it again", after)
+		}
+		after = slices.Clone(next[:s.Keys])
+		for _, r := range rows {
+			s.shorten(r)
+		}
 		if err := fn(rows); err != nil {
 			return err
 		}
-		after = rows[len(rows)-1]
+	}
+}
+
+// same compares values of keys, which are never bytes.
+func same(a, b any) bool { return a == b }
+
+// shorten brings a row into the form that every side can hold.
+func (s Shelf) shorten(r Row) {
+	for i, c := range s.Columns {
+		if v, ok := r[i].(string); ok && c.Kind == Cut {
+			r[i] = Short(v)
+		}
 	}
 }
 

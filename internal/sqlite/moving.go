@@ -8,11 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
+	"sync/atomic"
 
 	engine "modernc.org/sqlite"
 
 	"redalert/internal/move"
+	"redalert/schemas"
 )
 
 // Moving is this file as one side of a move; see move.State and move.History.
@@ -27,19 +28,31 @@ var (
 )
 
 // The fence: while the file is not live, triggers on every table refuse writes,
-// also those of processes that opened it before. Only a process that receives
-// the move of that id gets past them; a program that does not know the function
-// fails on it, which refuses too.
+// also those of processes that opened it before. Only a process that is storing
+// what comes with a move gets past them; a program that does not know the
+// function fails on it, which refuses too.
 const fenceFunction = "redalert_receives"
 
-var receives sync.Map // id of a move → struct{}: those this process receives
+var passing atomic.Int32 // how many writes of a move this process has under way
 
 func init() {
-	engine.MustRegisterScalarFunction(fenceFunction, 1, func(_ *engine.FunctionContext, args []driver.Value) (driver.Value, error) {
-		id, _ := args[0].(string)
-		_, ok := receives.Load(id)
-		return ok, nil
+	engine.MustRegisterScalarFunction(fenceFunction, 0, func(*engine.FunctionContext, []driver.Value) (driver.Value, error) {
+		return passing.Load() > 0, nil
 	})
+}
+
+// pass runs a write that the fence lets through.
+func (m *Moving) pass(ctx context.Context, fn func(tx *Tx) error) error {
+	passing.Add(1)
+	defer passing.Add(-1)
+	return m.Write(ctx, fn)
+}
+
+// Store implements move.History.
+func (m *Moving) Store(ctx context.Context, scored []schemas.Scored) ([]schemas.Verdict, error) {
+	passing.Add(1)
+	defer passing.Add(-1)
+	return m.DB.Store(ctx, scored)
 }
 
 const markKey = "move"
@@ -100,11 +113,6 @@ func setMark(tx *Tx, mark move.Mark) error {
 	if _, err := tx.Exec("INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", markKey, string(doc)); err != nil {
 		return err
 	}
-	if mark.Condition == move.Receiving {
-		receives.Store(mark.ID, struct{}{})
-	} else {
-		receives.Delete(mark.ID)
-	}
 	var fence []string
 	rows, err := tx.Query("SELECT name FROM sqlite_schema WHERE type = 'trigger' AND name LIKE 'move\\_fence\\_%' ESCAPE '\\' ORDER BY name")
 	if err := each(rows, err, func(r *sql.Rows) error {
@@ -118,7 +126,7 @@ func setMark(tx *Tx, mark move.Mark) error {
 	shut := mark.Condition == move.Receiving || mark.Condition == move.Moved
 	switch {
 	case shut && len(fence) == 0:
-		return putFence(tx, mark.ID)
+		return putFence(tx)
 	case !shut:
 		for _, name := range fence {
 			if _, err := tx.conn.ExecContext(context.Background(), "DROP TRIGGER "+name); err != nil {
@@ -130,7 +138,7 @@ func setMark(tx *Tx, mark move.Mark) error {
 }
 
 // putFence puts triggers on every table but meta.
-func putFence(tx *Tx, id string) error {
+func putFence(tx *Tx) error {
 	var tables []string
 	rows, err := tx.Query("SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'meta' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name")
 	if err := each(rows, err, func(r *sql.Rows) error {
@@ -143,9 +151,9 @@ func putFence(tx *Tx, id string) error {
 	}
 	for _, t := range tables {
 		for _, what := range []string{"INSERT", "UPDATE", "DELETE"} {
-			text := fmt.Sprintf(`CREATE TRIGGER move_fence_%s_%s BEFORE %s ON %s WHEN NOT %s('%s')
+			text := fmt.Sprintf(`CREATE TRIGGER move_fence_%s_%s BEFORE %s ON %s WHEN NOT %s()
 				BEGIN SELECT RAISE(ABORT, 'this file is not in use any more: it was moved (redalert move)'); END`,
-				t, strings.ToLower(what), what, t, fenceFunction, strings.ReplaceAll(id, "'", "''"))
+				t, strings.ToLower(what), what, t, fenceFunction)
 			if _, err := tx.conn.ExecContext(context.Background(), text); err != nil {
 				return err
 			}
@@ -187,7 +195,7 @@ func (m *Moving) CountEvents(ctx context.Context) (n int64, err error) {
 // ClearHistory implements move.History. The logs go as well: they have been
 // worked off, and point at what goes.
 func (m *Moving) ClearHistory(ctx context.Context) error {
-	return unavailable("clear history", m.Write(ctx, func(tx *Tx) error {
+	return unavailable("clear history", m.pass(ctx, func(tx *Tx) error {
 		for _, t := range []string{"verdicts", "events", "order_events", "orders", "feedback_log", "alerts_log"} {
 			if _, err := tx.Exec("DELETE FROM " + t); err != nil {
 				return err
@@ -250,10 +258,7 @@ func scanMoving(r *sql.Rows, s move.Shelf) (move.Row, int, error) {
 	for i, c := range s.Columns {
 		switch v := row[i].(type) {
 		case string:
-			switch c.Kind {
-			case move.Cut:
-				row[i] = move.Short(v)
-			case move.Texts:
+			if c.Kind == move.Texts {
 				var list []string
 				if err := json.Unmarshal([]byte(v), &list); err != nil {
 					return nil, 0, fmt.Errorf("%s.%s: %w", s.Name, c.Name, err)
@@ -262,6 +267,9 @@ func scanMoving(r *sql.Rows, s move.Shelf) (move.Row, int, error) {
 			}
 			size += len(v)
 		case []byte:
+			if v == nil { // empty, not NULL
+				row[i] = []byte{}
+			}
 			size += len(v)
 		}
 	}
@@ -286,12 +294,12 @@ func (m *Moving) Put(ctx context.Context, s move.Shelf, rows []move.Row) error {
 	for i, r := range rows {
 		values[i] = append(append([]any{}, r...), more...)
 	}
-	return unavailable("store "+s.Name, m.Write(ctx, func(tx *Tx) error { return insertRows(tx, head, tail, values) }))
+	return unavailable("store "+s.Name, m.pass(ctx, func(tx *Tx) error { return insertRows(tx, head, tail, values) }))
 }
 
 // Clear implements move.State.
 func (m *Moving) Clear(ctx context.Context, s move.Shelf) error {
-	return unavailable("clear "+s.Name, m.Write(ctx, func(tx *Tx) error {
+	return unavailable("clear "+s.Name, m.pass(ctx, func(tx *Tx) error {
 		if s.Name == "cases" {
 			if _, err := tx.Exec("DELETE FROM case_events"); err != nil {
 				return err

@@ -36,8 +36,8 @@ It may be cut off at any moment, also by a power cut: until the switch the old
 side is in use as before. The same command goes on where it stopped.
 
 The servers must be migrated and empty (redalert migrate); the file must not be
-there, or be the one that was moved away. Bodies of requests and mail in transit
-are not touched, so collectors go on where they were.`,
+there, be empty, or be the one that was moved away. How far each mailbox and page
+has been read moves along, so collectors go on where they were.`,
 		Example: "  redalert move --to servers -c redalert.yaml\n  redalert move --to file -c redalert.yaml --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if to != "servers" && to != "file" {

@@ -33,7 +33,7 @@ func BenchmarkLogToHistory(b *testing.B) {
 		size = publishMixed(b, a, n)
 		turns := []func(){
 			func() { peer = append(peer, discard(b, a, n)) },
-			func() { ours = append(ours, workOff(b, a, n)) },
+			func() { ours = append(ours, workOffAll(b, a, n)) },
 		}
 		if round%2 == 1 {
 			slices.Reverse(turns)
@@ -53,9 +53,9 @@ func BenchmarkLogToHistory(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// workOff is the scorer's whole work, from joining the group until the last
+// workOffAll is the scorer's whole work, from joining the group until the last
 // event is committed.
-func workOff(b *testing.B, a *App, n int) time.Duration {
+func workOffAll(b *testing.B, a *App, n int) time.Duration {
 	ctx, stop := context.WithCancel(b.Context())
 	defer stop()
 	begin := time.Now()

@@ -9,10 +9,8 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"time"
 
-	"github.com/gofrs/flock"
 	"github.com/robfig/cron/v3"
 	"golang.org/x/sync/errgroup"
 
@@ -22,6 +20,9 @@ import (
 // ErrRunning: another process serves this data folder.
 var ErrRunning = errors.New("another redalert is running on this data folder; stop it first, or choose another with --data")
 
+// lockName of the file that the process serving a data folder holds.
+const lockName = "redalert.lock"
+
 // Lock makes this the one process that serves the data folder. It is released
 // by Close, and by the system when the process dies. Over stores that several
 // processes may serve it does nothing.
@@ -29,13 +30,9 @@ func (a *App) Lock() error {
 	if a.Stores.Apart {
 		return nil
 	}
-	l := flock.New(filepath.Join(a.Config.DataDir, "redalert.lock"))
-	ok, err := l.TryLock()
+	l, err := lockFolder(a.Config.DataDir)
 	if err != nil {
-		return fmt.Errorf("lock the data folder: %w", err)
-	}
-	if !ok {
-		return ErrRunning
+		return err
 	}
 	a.onClose("lock", l.Unlock)
 	return nil
@@ -144,6 +141,14 @@ func (l cronLog) Error(err error, msg string, kv ...any) {
 // Drain works off what is there — log, cases, outbox — and returns when
 // nothing is left to do now. Mail that waits for a later attempt stays.
 func (a *App) Drain(ctx context.Context) error {
+	if err := a.settleLog(ctx); err != nil {
+		return err
+	}
+	return a.Deliver(ctx)
+}
+
+// settleLog works off what was accepted, until both logs are empty.
+func (a *App) settleLog(ctx context.Context) error {
 	if _, err := a.Door.Recover(ctx); err != nil {
 		return err
 	}
@@ -157,7 +162,7 @@ func (a *App) Drain(ctx context.Context) error {
 			return fmt.Errorf("file: %w", err)
 		}
 		if scored+filed == 0 {
-			return a.Deliver(ctx)
+			return nil
 		}
 	}
 }

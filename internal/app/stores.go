@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -112,6 +113,9 @@ func openEmbedded(ctx context.Context, path string) (Stores, error) {
 	db, err := sqlite.Open(ctx, path)
 	if err != nil {
 		return Stores{}, err
+	}
+	if err := usable(ctx, db.Moving(), theFile(path)); err != nil {
+		return Stores{}, errors.Join(err, db.Close())
 	}
 	return Stores{
 		Publisher: db, Alerts: db, Consumer: db.Consumer, AlertReader: db.AlertReader,

@@ -30,9 +30,29 @@ const (
 	scaledAhead = 8 << 20 // bytes each reads ahead: more than a batch, as a rule
 )
 
-// openScaled opens the three servers. PostgreSQL must answer; brokers and
-// ClickHouse may be down: what needs them fails until they are back.
-func openScaled(ctx context.Context, cfg config.Config, opt Options) (s Stores, err error) {
+// openScaled opens the three servers. PostgreSQL must answer, and say that the
+// servers are in use; brokers and ClickHouse may be down: what needs them fails
+// until they are back.
+func openScaled(ctx context.Context, cfg config.Config, opt Options) (Stores, error) {
+	s, err := openServers(ctx, cfg, opt)
+	if err != nil {
+		return s.Stores, err
+	}
+	if err := usable(ctx, s.pg.Moving(), theServers(cfg)); err != nil {
+		return Stores{}, errors.Join(err, closeAll(s.closers))
+	}
+	return s.Stores, nil
+}
+
+// servers are the three, with what a move needs of them beyond the ports.
+type servers struct {
+	Stores
+	pg *postgres.DB
+	ch *clickhouse.DB
+}
+
+// openServers opens the three servers, whether or not they are in use.
+func openServers(ctx context.Context, cfg config.Config, opt Options) (s servers, err error) {
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, closeAll(s.closers))
@@ -43,18 +63,20 @@ func openScaled(ctx context.Context, cfg config.Config, opt Options) (s Stores, 
 		return s, err
 	}
 	s.onClose("postgres", pg.Close)
+	s.pg = pg
 	ch, err := openClickHouse(ctx, cfg, opt, pg)
 	if err != nil {
 		return s, err
 	}
 	s.onClose("clickhouse", ch.Close)
+	s.ch = ch
 	s.use(pg)
 	s.History, s.Records, s.Context = ch, ch, ch
 	kc, err := kafkaConfig(cfg, opt)
 	if err != nil {
 		return s, err
 	}
-	kc.Broken = setAside(&s, opt)
+	kc.Broken = setAside(&s.Stores, opt)
 	kc.BufferBytes = scaledAhead
 	log, err := kafka.Open(ctx, kc)
 	if err != nil {

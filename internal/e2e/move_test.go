@@ -8,9 +8,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 var exportKinds = []string{"events", "verdicts", "alerts", "cases", "case-events", "notifications", "quarantine", "customers", "orders"}
@@ -20,6 +23,7 @@ type mover struct {
 	*fleet
 	c     *crash
 	plain string // the configuration without the three servers
+	url   string // of PostgreSQL
 	tries int
 }
 
@@ -31,7 +35,10 @@ func newMover(t *testing.T) *mover {
 		t.Fatal(err)
 	}
 	m.plain = filepath.Join(filepath.Dir(m.config), "plain.yaml")
-	alone, _, _ := strings.Cut(string(b), "kafka:")
+	alone, three, _ := strings.Cut(string(b), "kafka:")
+	if m.url = regexp.MustCompile(`postgres://[^"]+`).FindString(three); m.url == "" {
+		t.Fatalf("no PostgreSQL in %s", three)
+	}
 	if err := os.WriteFile(m.plain, []byte(alone), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -109,6 +116,22 @@ func (m *mover) writable() (file, servers bool) {
 	return file, servers
 }
 
+// begun waits until the servers know that they are being filled: before, they
+// are empty and nobody's, and a try would make them a business of their own.
+func (m *mover) begun() {
+	m.t.Helper()
+	db, err := pgx.Connect(m.t.Context(), m.url)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	defer db.Close(m.t.Context())
+	eventually(m.t, 30*time.Second, "the move begins", func() bool {
+		var n int
+		err := db.QueryRow(m.t.Context(), "SELECT count(*) FROM meta WHERE key = 'move'").Scan(&n)
+		return err == nil && n > 0
+	})
+}
+
 // moveKilled kills the move at random moments, tries both sides in between, and
 // lets it finish at last.
 func (m *mover) moveKilled(to string, r *rand.Rand, times int, within time.Duration) map[string]string {
@@ -122,6 +145,7 @@ func (m *mover) moveKilled(to string, r *rand.Rand, times int, within time.Durat
 		if err := cmd.Start(); err != nil {
 			m.t.Fatal(err)
 		}
+		m.begun()
 		kill := time.AfterFunc(30*time.Millisecond+time.Duration(r.Int64N(int64(within))), func() { _ = cmd.Process.Kill() })
 		if err := cmd.Wait(); err == nil {
 			kill.Stop()
@@ -134,6 +158,7 @@ func (m *mover) moveKilled(to string, r *rand.Rand, times int, within time.Durat
 		m.t.Logf("killed after %v: file writable %v, servers %v", time.Since(began).Round(time.Millisecond), file, servers)
 	}
 	began := time.Now()
+	during := m.writeDuring(to)
 	out := must(m.t, m.args("move", "--to", to, "--json")...)
 	var report struct {
 		To      string
@@ -157,14 +182,38 @@ func (m *mover) moveKilled(to string, r *rand.Rand, times int, within time.Durat
 		}
 	}
 	m.t.Logf("to %s: %d rows, %d copied in %v (already %v)", to, rows, report.Copied, time.Since(began), report.Already)
+	if name, ok := during(); ok && !strings.Contains(must(m.t, "token", "list", "-c", m.of(to), "--data", m.data), name) {
+		m.t.Errorf("%s was written to the old side during the move, answered well and lost", name)
+	}
 	file, servers := m.writable()
 	if file != (to == "file") || servers != (to == "servers") {
 		m.t.Errorf("after the move to %s the file takes writes: %v, the servers: %v", to, file, servers)
 	}
-	if to == "file" {
-		return m.everything(m.plain)
+	return m.everything(m.of(to))
+}
+
+// of is the configuration of a side.
+func (m *mover) of(side string) string {
+	if side == "file" {
+		return m.plain
 	}
-	return m.everything(m.config)
+	return m.config
+}
+
+// writeDuring writes to the old side while it is moved: that must fail, or go
+// over. The answered function says whether it was told that it is done.
+func (m *mover) writeDuring(to string) (done func() (name string, ok bool)) {
+	m.tries++
+	name, from := fmt.Sprintf("during-%d", m.tries), map[string]string{"file": "servers", "servers": "file"}[to]
+	cmd := exec.Command(binary, "token", "add", name, "--scope", "read", "-c", m.of(from), "--data", m.data)
+	cmd.Env = cleanEnv()
+	ended := make(chan error, 1)
+	time.AfterFunc(600*time.Millisecond, func() { ended <- cmd.Run() })
+	return func() (string, bool) {
+		err := <-ended
+		m.t.Logf("a write to the old side during the move: %v", err)
+		return name, err == nil
+	}
 }
 
 // TestMove: a business of one file goes to the three servers, lives there, and

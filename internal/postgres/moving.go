@@ -36,27 +36,29 @@ func (m *Moving) SetMark(ctx context.Context, mark move.Mark) error {
 // Receive implements move.State.
 func (m *Moving) Receive(ctx context.Context, mark move.Mark, empty bool) error {
 	return unavailable("mark the database", m.d.write(ctx, func(ctx context.Context, tx querier) error {
-		if _, err := tx.exec(ctx, lockTables()); err != nil || !empty {
-			return firstError(err, func() error { return setMark(ctx, tx, mark) })
+		if _, err := tx.exec(ctx, lockTables()); err != nil {
+			return err
 		}
-		for _, t := range movingTables() {
-			n, err := one(ctx, tx, value[int64], "SELECT count(*) FROM "+t)
-			if err != nil {
+		if empty {
+			if err := checkEmpty(ctx, tx); err != nil {
 				return err
-			}
-			if n > 0 {
-				return &move.NotEmptyError{Shelf: t, Rows: n}
 			}
 		}
 		return setMark(ctx, tx, mark)
 	}))
 }
 
-func firstError(err error, then func() error) error {
-	if err != nil {
-		return err
+func checkEmpty(ctx context.Context, tx querier) error {
+	for _, t := range movingTables() {
+		n, err := one(ctx, tx, value[int64], "SELECT count(*) FROM "+t)
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			return &move.NotEmptyError{Shelf: t, Rows: n}
+		}
 	}
-	return then()
+	return nil
 }
 
 // movingTables is everything that must stand still: the shelves and what is

@@ -36,12 +36,12 @@ func newFleet(t testing.TB, secure bool) *fleet {
 		clickhouse: servertest.OwnClickHouse(t), postgres: servertest.OwnPostgres(t)}
 	f.world = newWorld(t)
 	createDatabase(t, f.clickhouse.Addr, "redalert")
-	f.configure(fmt.Sprintf("clickhouse: {addr: %q}\npostgres: {url: %q}\n", f.clickhouse.Addr, f.postgres.Database(t, "")))
 	if secure {
 		f.configure(f.secureKafka(servertest.KafkaPassword))
 	} else {
 		f.configure(fmt.Sprintf("kafka: {brokers: [%q], partitions: 4}\n", f.kafka.Addr))
 	}
+	f.configure(fmt.Sprintf("clickhouse: {addr: %q}\npostgres: {url: %q}\n", f.clickhouse.Addr, f.postgres.Database(t, "")))
 	out := must(t, f.args("migrate")...)
 	for _, name := range []string{"postgres", "clickhouse", "kafka"} {
 		if !strings.Contains(out, name+":") {

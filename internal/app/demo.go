@@ -86,7 +86,7 @@ func Demo(ctx context.Context, cfg config.Config, opt DemoOptions) (err error) {
 	}
 	defer func() { err = errors.Join(err, box.Close()) }()
 	cfg.SMTP = &config.SMTP{Host: "127.0.0.1", Port: box.Port(), TLS: "none", From: demo.Name + " <care@riverside.example>"}
-	a, err := New(ctx, cfg, Options{Now: clk.now, Log: opt.Log, Version: opt.Version, SourceKinds: demo.Kinds()})
+	a, err := New(ctx, cfg, Options{Now: clk.now, Real: time.Now, Log: opt.Log, Version: opt.Version, SourceKinds: demo.Kinds()})
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 var firstOwner = regexp.MustCompile(`http://\S+/first-owner\?key=\S+`)
@@ -14,10 +15,11 @@ var firstOwner = regexp.MustCompile(`http://\S+/first-owner\?key=\S+`)
 func TestContractFirstOwner(t *testing.T) {
 	t.Parallel()
 	s := start(t, "run", "--data", t.TempDir())
-	link := firstOwner.FindString(s.stdout.String() + s.stderr.String())
-	if link == "" {
-		t.Fatalf("no link without a terminal: %s%s", s.stdout, s.stderr)
-	}
+	var link string
+	eventually(t, 20*time.Second, "a link without a terminal", func() bool { // what it prints reaches us a moment later
+		link = firstOwner.FindString(s.stdout.String() + s.stderr.String())
+		return link != ""
+	})
 	u, err := url.Parse(link)
 	if err != nil {
 		t.Fatal(err)

@@ -150,9 +150,7 @@ func TestFirstAlertByCurl(t *testing.T) {
 		t.Fatalf("the README's example is no JSON: %s", body)
 	}
 	s := start(t, "run", "--data", data)
-	if !strings.Contains(s.stdout.String(), "/first-owner?key=") {
-		t.Errorf("no link for the first owner: %s", s.stdout)
-	}
+	eventually(t, 20*time.Second, "the link for the first owner", func() bool { return strings.Contains(s.stdout.String(), "/first-owner?key=") })
 	ingest := strings.TrimSpace(must(t, "token", "add", "shop", "--scope", "ingest", "--data", data))
 	read := strings.TrimSpace(must(t, "token", "add", "look", "--scope", "read", "--data", data))
 	for i, want := range []string{"accepted", "duplicate"} {

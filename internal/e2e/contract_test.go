@@ -315,7 +315,11 @@ func testdata(t testing.TB, name string) string {
 	t.Helper()
 	dir := os.Getenv("REDALERT_TESTDATA")
 	if dir == "" {
-		t.Skip("REDALERT_TESTDATA is not set: the test of the real data sets is left out")
+		const advice = "REDALERT_TESTDATA is not set: the test of the real data sets is left out"
+		if os.Getenv("CI") == "true" {
+			t.Fatal(advice)
+		}
+		t.Skip(advice)
 	}
 	return filepath.Join(dir, name)
 }

@@ -100,9 +100,10 @@ func (d *DB) Read() *sql.DB { return d.read }
 // Path is the file's name.
 func (d *DB) Path() string { return d.path }
 
-// Close waits for writes under way, then closes the file.
+// Close waits for writes under way, then closes the file. The last to close it
+// brings the write-ahead log into it: whoever copies the one file then has all.
 func (d *DB) Close() error {
 	d.stop.Do(func() { close(d.quit) })
 	<-d.done
-	return errors.Join(d.read.Close(), d.tx.conn.Close(), d.write.Close())
+	return errors.Join(d.read.Close(), d.tx.close(), d.write.Close())
 }

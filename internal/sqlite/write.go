@@ -168,6 +168,17 @@ func (t *Tx) stmt(query string) (*sql.Stmt, bool) {
 	return s, true
 }
 
+// close gives the statements back before the connection: database/sql does not
+// close those of a single connection, and SQLite keeps the write-ahead log
+// while one is left.
+func (t *Tx) close() error {
+	var errs []error
+	for _, s := range t.stmts {
+		errs = append(errs, s.Close())
+	}
+	return errors.Join(append(errs, t.conn.Close())...)
+}
+
 // Exec runs one statement.
 func (t *Tx) Exec(query string, args ...any) (sql.Result, error) {
 	if s, ok := t.stmt(query); ok {

@@ -13,7 +13,7 @@ import (
 )
 
 // message has 220 bytes.
-const message = "I have been waiting for three weeks now and nobody has answered a single one of my mails. If this is not sorted out by Friday I am going to cancel the contract and tell everyone how you treat your customers here, okay?!"
+const message = "I am very disappointed because the parcel was damaged, and nobody answers the phone. I want my money back today, so please close my account! We have been customers since 2009, but the login still fails and I will quit!!!"
 
 func readTiny(t testing.TB) *Encoder {
 	t.Helper()
@@ -95,9 +95,9 @@ func TestKernelsOnAndOff(t *testing.T) {
 	needSIMD(t)
 	for _, c := range []config{miniature, asMiniLM} {
 		e := encoderOf(t, c)
-		texts := []string{"", "a", "two words", message}
+		texts := []string{message}
 		if c.Hidden < 100 {
-			for i := range 60 {
+			for i := range 60 { // every number of tokens to the most
 				texts = append(texts, message[:i], message[i:])
 			}
 		}
@@ -121,7 +121,7 @@ func TestPinned(t *testing.T) {
 	e.Encode("How was it?", message, &out)
 	got := fmt.Sprintf("%08x %08x %08x %08x", math.Float32bits(out.Logits[0]), math.Float32bits(out.Logits[1]),
 		math.Float32bits(out.Pooled[47]), math.Float32bits(out.Words[3].Logit))
-	if want := "c088ea40 be0b887c 3e6d7c46 40a03dd3"; got != want {
+	if want := "c0b6bfde 4033b288 3de5c583 3f7243a4"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }

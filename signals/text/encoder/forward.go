@@ -129,11 +129,12 @@ func (e *Encoder) attend(sc *scratch) {
 // transposeKeys writes the size values at column at of each row of wide as
 // columns of keys, those of padding zero.
 func (sc *scratch) transposeKeys(at, size, cols, width int) {
-	for d := range size {
-		key := sc.keys[d*cols:][:cols]
-		for i := range sc.tokens {
-			key[i] = sc.wide[i*width+at+d]
+	for i := range sc.tokens {
+		for d, v := range sc.wide[i*width+at:][:size] {
+			sc.keys[d*cols+i] = v
 		}
-		clear(key[sc.tokens:])
+	}
+	for d := range size {
+		clear(sc.keys[d*cols+sc.tokens : (d+1)*cols])
 	}
 }

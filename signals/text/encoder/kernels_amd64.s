@@ -51,6 +51,11 @@ TEXT ·linearAVX2(SB), NOSPLIT, $0-8
 	MOVQ linearArgs_rowScale(AX), R11
 	MOVQ linearArgs_quads(AX), BX
 
+	// Meanwhile the next panel is fetched, which follows this one: a quad asks
+	// for every second line of it, the next quad for the others.
+	MOVQ linearArgs_pairs(AX), R15
+	SHLQ $5, R15
+
 quad:
 	LEAQ  (SI)(R13*1), R8
 	LEAQ  (R8)(R13*1), R9
@@ -67,6 +72,7 @@ quad:
 	VPXOR Y7, Y7, Y7
 
 pair:
+	PREFETCHT1 (DX)(R15*1)
 	PAIRSTEP(0, 0)
 	PAIRSTEP(32, 4)
 	PAIRSTEP(64, 8)
@@ -88,6 +94,7 @@ pair:
 	ROWOUT(12, Y6, Y7)
 	ADDQ    $16, R11
 	LEAQ    (R10)(R13*1), SI
+	XORQ    $64, R15
 	DECQ    BX
 	JNZ     quad
 	VZEROUPPER

@@ -59,7 +59,7 @@ crash-long: build ## a thousand kills instead of two hundred
 fuzz: ## search each fuzz target for 30 seconds
 	@for p in $$($(GO) list ./...); do \
 	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
-	    echo "== $$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 30s $$p || exit 1; done; done
+	    echo "== $$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 30s -fuzzminimizetime 100x $$p || exit 1; done; done
 
 compose-secrets: ## write the passwords of docker-compose.yml into ./secrets, once
 	@./scripts/compose-secrets.sh secrets

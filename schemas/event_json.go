@@ -52,7 +52,7 @@ func decodeEnvelope(b []byte) (c cloudEvent, ok bool) {
 		return c, false
 	}
 	data := b[at+len(dataName) : len(b)-1]
-	if !json.Valid(data) || data[0] == ' ' {
+	if !compactJSON(data) && (!json.Valid(data) || data[0] == ' ') {
 		return c, false
 	}
 	head, next := string(b[1:at]), 0

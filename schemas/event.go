@@ -187,6 +187,10 @@ func decodeData[T any](e Event, ok bool) (T, error) {
 	if !ok {
 		return v, fmt.Errorf("%s %s: %w", e.Type, e.ID, ErrWrongData)
 	}
+	if r, ok := any(&v).(record); ok && readRecord(e.Data, r) {
+		return v, nil
+	}
+	v = *new(T) // readRecord may have begun
 	if err := json.Unmarshal(e.Data, &v); err != nil {
 		return v, fmt.Errorf("%s %s: data: %w", e.Type, e.ID, err)
 	}

@@ -2,7 +2,6 @@ package kafka
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"sync"
 	"time"
@@ -147,7 +146,7 @@ func (l *Log) Publish(ctx context.Context, events []schemas.Event) error {
 func (l *Log) PublishAlerts(ctx context.Context, notices []schemas.Notice) error {
 	msgs := make([]kafkago.Message, len(notices))
 	for i, n := range notices {
-		value, err := json.Marshal(n)
+		value, err := n.AppendJSON(nil)
 		if err != nil {
 			return fmt.Errorf("publish alerts: notice of event %s: %w", n.Event.ID, err)
 		}

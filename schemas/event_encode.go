@@ -24,4 +24,3 @@ func appendEnvelope(b []byte, c *cloudEvent) (_ []byte, ok bool) {
 	}
 	return append(append(append(b, dataName...), c.Data...), '}'), true
 }
-

@@ -22,13 +22,12 @@ import (
 
 // What an insert and a look-up cost ClickHouse grows less than the batch:
 // batches are large, and while one is stored another scorer works on its own.
-// Each reads ahead two batches of events of ordinary size, so that under lag the
-// next one is full when the last one is committed. The numbers are choices, see
+// What is read ahead bounds the memory. The numbers are choices, see
 // docs/performance.md.
 const (
 	scorersEach = 2
-	scaledBatch = 6000
-	scaledAhead = 12 << 20 // bytes each reads ahead: more than a batch, as a rule
+	scaledBatch = 5000
+	scaledAhead = 8 << 20 // bytes each reads ahead: more than a batch, as a rule
 )
 
 // openScaled opens the three servers. PostgreSQL must answer, and say that the

@@ -153,7 +153,11 @@ const envelopeRoom = 640
 
 // UnmarshalJSON reads what MarshalJSON wrote. It is not the door for foreign
 // CloudEvents: those are read, checked and normalised by package ingest.
-func (e *Event) UnmarshalJSON(b []byte) error {
+func (e *Event) UnmarshalJSON(b []byte) error { return e.Read(bytes.Clone(b)) }
+
+// Read is UnmarshalJSON without a copy: the event's data is part of b, which
+// nobody may change from then on.
+func (e *Event) Read(b []byte) error {
 	c, ok := decodeEnvelope(b)
 	if !ok {
 		c = cloudEvent{}
@@ -187,6 +191,10 @@ func decodeData[T any](e Event, ok bool) (T, error) {
 	if !ok {
 		return v, fmt.Errorf("%s %s: %w", e.Type, e.ID, ErrWrongData)
 	}
+	if r, ok := any(&v).(record); ok && readRecord(e.Data, r) {
+		return v, nil
+	}
+	v = *new(T) // readRecord may have begun
 	if err := json.Unmarshal(e.Data, &v); err != nil {
 		return v, fmt.Errorf("%s %s: data: %w", e.Type, e.ID, err)
 	}

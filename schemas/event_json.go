@@ -44,7 +44,7 @@ func plainText(s string) bool {
 }
 
 // decodeEnvelope reads what MarshalJSON writes; ok is false for any other form,
-// which may be JSON all the same.
+// which may be JSON all the same. The data is part of b.
 func decodeEnvelope(b []byte) (c cloudEvent, ok bool) {
 	// The texts in front hold no quotes: the first such name is the data's.
 	at := bytes.Index(b, []byte(dataName))
@@ -52,7 +52,7 @@ func decodeEnvelope(b []byte) (c cloudEvent, ok bool) {
 		return c, false
 	}
 	data := b[at+len(dataName) : len(b)-1]
-	if !json.Valid(data) || data[0] == ' ' {
+	if !compactJSON(data) && (!json.Valid(data) || data[0] == ' ') {
 		return c, false
 	}
 	head, next := string(b[1:at]), 0
@@ -85,7 +85,7 @@ func decodeEnvelope(b []byte) (c cloudEvent, ok bool) {
 		}
 		head = head[1:]
 	}
-	c.Data = bytes.Clone(data)
+	c.Data = data[:len(data):len(data)]
 	return c, true
 }
 

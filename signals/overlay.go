@@ -31,6 +31,12 @@ func newOverlay(c Context, events []schemas.Event) *overlay {
 
 // load fetches, in one call, the customers that are not loaded yet.
 func (o *overlay) load(ctx context.Context, customers []string) error {
+	return o.loading(ctx, customers)()
+}
+
+// loading begins to fetch the customers that are not loaded yet. The answer
+// waits until they are; it must be called, and nothing else before it.
+func (o *overlay) loading(ctx context.Context, customers []string) (wait func() error) {
 	var missing []string
 	seen := map[string]bool{}
 	for _, id := range customers {
@@ -40,16 +46,24 @@ func (o *overlay) load(ctx context.Context, customers []string) error {
 		}
 	}
 	if len(missing) == 0 {
+		return func() error { return nil }
+	}
+	var facts map[string][]schemas.OrderFact
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		facts, err = o.context.OrderFacts(ctx, missing)
+		done <- err
+	}()
+	return func() error {
+		if err := <-done; err != nil {
+			return err
+		}
+		for _, id := range missing {
+			o.loaded[id] = merge(facts[id], o.batch[id])
+		}
 		return nil
 	}
-	facts, err := o.context.OrderFacts(ctx, missing)
-	if err != nil {
-		return err
-	}
-	for _, id := range missing {
-		o.loaded[id] = merge(facts[id], o.batch[id])
-	}
-	return nil
 }
 
 func (o *overlay) facts(customer string) []schemas.OrderFact { return o.loaded[customer] }

@@ -42,17 +42,10 @@ func Score(ev schemas.Event, ctx CustomerContext, m TextModel) schemas.Verdict {
 		v.ModelVersion = schemas.Unscored
 		return v
 	}
-	var p text.Prediction
 	if m != nil {
 		v.ModelVersion = m.Version()
-		if f.text != "" {
-			p = m.Predict(f.text, hints(f.feedback))
-			p.Probability = clamp(p.Probability)
-		}
 	}
-	if f.text != "" {
-		f.heard = text.DefaultFinder().Find(f.text)
-	}
+	p := f.hear(m)
 	ruled := f.applyRules(&v)
 	v.Probability = p.Probability
 	if ruled {
@@ -64,6 +57,31 @@ func Score(ev schemas.Event, ctx CustomerContext, m TextModel) schemas.Verdict {
 		finish(&v)
 	}
 	return v
+}
+
+// hearer is a TextModel that answers also what text.DefaultFinder finds, for one
+// reading of the text.
+type hearer interface {
+	Hear(s string, h text.Hints) (text.Prediction, []text.Finding)
+}
+
+// hear reads the text: what the model says of it, and the phrases in it.
+func (f *facts) hear(m TextModel) (p text.Prediction) {
+	if f.text == "" {
+		return p
+	}
+	h, both := m.(hearer)
+	switch {
+	case both:
+		p, f.heard = h.Hear(f.text, hints(f.feedback))
+	case m != nil:
+		p = m.Predict(f.text, hints(f.feedback))
+	}
+	if !both {
+		f.heard = text.DefaultFinder().Find(f.text)
+	}
+	p.Probability = clamp(p.Probability)
+	return p
 }
 
 // scored reports whether the event is for scoring at all: our own replies and

@@ -168,9 +168,14 @@ func (w *Worker) work(ctx context.Context, b Batch) (int, error) {
 	if err := w.setAside(ctx, bad, b.Events); err != nil {
 		return 0, w.failed("quarantine", err)
 	}
+	facts := known.loading(ctx, redCustomers(scored))
 	scored, standing, err := w.store(ctx, scored)
+	loadErr := facts()
 	if err != nil {
 		return 0, w.failed("history", err)
+	}
+	if loadErr != nil {
+		return 0, w.failed("context", loadErr)
 	}
 	notices, err := w.notices(ctx, scored, standing, known)
 	if err != nil {
@@ -318,6 +323,18 @@ func (w *Worker) value(ctx context.Context, n *schemas.Notice, known *overlay) e
 // usesFacts reports whether scoring the event looks at earlier orders.
 func usesFacts(ev schemas.Event) bool {
 	return ev.CustomerID != "" && (ev.Type == schemas.OrderPlaced || ev.Type == schemas.OrderChanged)
+}
+
+// redCustomers are those whose value will be asked for, unless an earlier
+// verdict stands: they are looked up while history stores.
+func redCustomers(scored []schemas.Scored) []string {
+	var ids []string
+	for _, s := range scored {
+		if s.Verdict.Red {
+			ids = append(ids, s.Event.CustomerID)
+		}
+	}
+	return ids
 }
 
 func needsFacts(events []schemas.Event) []string {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,12 +24,15 @@ var errDown = errors.New("down")
 type faulty struct {
 	*memstore.Store
 	fail    string
+	mu      sync.Mutex // customers are looked up while history stores
 	lookups int
 	notices []schemas.Notice
 	order   []string
 }
 
 func (f *faulty) at(port string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.order = append(f.order, port)
 	if f.fail == port {
 		return errDown

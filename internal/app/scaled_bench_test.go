@@ -22,18 +22,23 @@ var scaledEvents = flag.Int("log-events", 60_000, "events that BenchmarkLogToHis
 
 // BenchmarkLogToHistory: a backlog of surveys, mails and orders goes from Kafka
 // through the scorer with its text model into ClickHouse and the alerts log,
-// committed batch by batch; beside it the library's own group reader fetches the
+// committed batch by batch, and takes that much of this process's processor time;
+// beside it the library's own group reader fetches the
 // same messages and throws them away.
 func BenchmarkLogToHistory(b *testing.B) {
 	n := *scaledEvents
-	var ours, peer []time.Duration
+	var ours, peer, cpu []time.Duration
 	var size int64
 	for round := 0; b.Loop(); round++ {
 		a := newScaled(b, uniqueName())
 		size = publishMixed(b, a, n)
 		turns := []func(){
 			func() { peer = append(peer, discard(b, a, n)) },
-			func() { ours = append(ours, workOffAll(b, a, n)) },
+			func() {
+				before := cpuTime(b)
+				ours = append(ours, workOffAll(b, a, n))
+				cpu = append(cpu, cpuTime(b)-before)
+			},
 		}
 		if round%2 == 1 {
 			slices.Reverse(turns)
@@ -49,6 +54,8 @@ func BenchmarkLogToHistory(b *testing.B) {
 	b.ReportMetric(rate(ours), "ours-events/s")
 	b.ReportMetric(rate(peer), "peer-events/s")
 	b.ReportMetric(rate(ours)/rate(peer), "ratio")
+	slices.Sort(cpu)
+	b.ReportMetric(float64(cpu[len(cpu)/2].Nanoseconds())/1000/float64(n), "ours-cpu-µs/event")
 	b.ReportMetric(float64(size)/float64(n), "bytes/event")
 	b.ReportMetric(0, "ns/op")
 }

@@ -20,10 +20,10 @@ import (
 	"redalert/schemas"
 )
 
-// Most of the time that a batch takes goes into several exchanges with
-// ClickHouse, one after another, and grows less than the batch: batches are
-// large, and while one is stored another scorer works on its own. The numbers
-// are choices, see docs/performance.md.
+// What an insert and a look-up cost ClickHouse grows less than the batch:
+// batches are large, and while one is stored another scorer works on its own.
+// What is read ahead bounds the memory. The numbers are choices, see
+// docs/performance.md.
 const (
 	scorersEach = 2
 	scaledBatch = 5000

@@ -1,6 +1,7 @@
 package clickhouse
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -58,12 +59,10 @@ func newBatch(scored []schemas.Scored) (*batch, error) {
 
 func newEventRow(s schemas.Scored) (*eventRow, error) {
 	r := &eventRow{scored: s}
-	for what, t := range map[string]time.Time{"time": s.Event.OccurredAt, "time it was collected": s.Event.CollectedAt, "time it was scored": s.Verdict.ScoredAt} {
-		if err := fits(what, t); err != nil {
-			return nil, err
-		}
+	err := cmp.Or(fits("time", s.Event.OccurredAt), fits("time it was collected", s.Event.CollectedAt), fits("time it was scored", s.Verdict.ScoredAt))
+	if err != nil {
+		return nil, err
 	}
-	var err error
 	if r.localDate, err = time.Parse(time.DateOnly, s.Event.LocalDate); err != nil {
 		return nil, fmt.Errorf("its local date %q is not a day such as 2026-03-01", s.Event.LocalDate)
 	}
@@ -77,7 +76,7 @@ func newEventRow(s schemas.Scored) (*eventRow, error) {
 	case err != nil:
 		return nil, err
 	}
-	verdict, err := json.Marshal(s.Verdict)
+	verdict, err := s.Verdict.AppendJSON(make([]byte, 0, 256))
 	if err != nil {
 		return nil, fmt.Errorf("its verdict: %w", err)
 	}

@@ -3,6 +3,8 @@ package clickhouse
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -149,5 +151,29 @@ func TestOrdersFoldedAtOnce(t *testing.T) {
 		if o.Total.Amount != scorers || o.PreviousTotal == nil || o.PreviousTotal.Amount != scorers-1 || !o.PlacedAt.Equal(noon) {
 			t.Errorf("order %s: %+v", o.OrderRef, o)
 		}
+	}
+}
+
+// TestManyAreFoundByHash: so many events that they are looked for by hash are
+// known when they come again, whatever their ids are made of.
+func TestManyAreFoundByHash(t *testing.T) {
+	d := open(t)
+	first := mails("", fewIDs+1)
+	for i := range first {
+		first[i].Event.ID = strings.Repeat("ä", i) + fmt.Sprint(i)
+	}
+	mustStore(t, d, first...)
+	again := slices.Clone(first)
+	for i := range again {
+		again[i].Verdict.Probability = 0.75
+	}
+	unknown := mail("not seen before", 0.75)
+	for i, v := range mustStore(t, d, append(again, unknown)...) {
+		if known := i < len(first); (v.Probability == 0.75) == known {
+			t.Errorf("event %d: %v stands", i, v.Probability)
+		}
+	}
+	if n := count(t, d, "events"); n != uint64(len(first)+1) {
+		t.Errorf("%d rows of %d events", n, len(first)+1)
 	}
 }

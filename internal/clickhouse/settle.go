@@ -72,31 +72,38 @@ func (d *DB) settle(ctx context.Context, b *batch, fresh []*eventRow, writer uin
 func (d *DB) contested(ctx context.Context, fresh []*eventRow, writer uint64) (map[string][]stored, error) {
 	w := keysOf(fresh)
 	w.bind("writer", writer)
-	out := map[string][]stored{}
-	err := d.each(ctx, "SELECT DISTINCT event_id FROM events"+w.String()+" AND writer != {writer:UInt64}", w.args, func(scan func(...any) error) error {
+	var ids map[string]bool
+	err := d.each(ctx, "SELECT DISTINCT event_id FROM events"+w.String()+" AND writer != {writer:UInt64}"+lookUp, w.args, func(scan func(...any) error) error {
+		if ids == nil {
+			ids = map[string]bool{}
+		}
 		var id string
 		err := scan(&id)
-		out[id] = nil
+		ids[id] = true
 		return err
 	})
-	if err != nil || len(out) == 0 {
+	if err != nil {
 		return nil, err
 	}
-	var rows []*eventRow
-	for _, r := range fresh {
-		if _, ok := out[r.scored.Event.ID]; ok {
-			rows = append(rows, r)
-		}
+	rows := slices.DeleteFunc(slices.Clone(fresh), func(r *eventRow) bool { return !ids[r.scored.Event.ID] })
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	out := make(map[string][]stored, len(rows))
+	for _, r := range rows {
+		out[r.scored.Event.ID] = nil
 	}
 	w = keysOf(rows)
-	err = d.each(ctx, "SELECT event_id, verdict, rescore, writer, _block_number, leftPad(toString(version), 39, '0') FROM events"+w.String(), w.args,
+	err = d.each(ctx, "SELECT event_id, verdict, rescore, writer, _block_number, leftPad(toString(version), 39, '0') FROM events"+w.String()+lookUp, w.args,
 		func(scan func(...any) error) error {
 			var id string
 			var r stored
 			var by uint64
 			err := scan(&id, &r.verdict, &r.rescore, &by, &r.block, &r.version)
 			r.mine = by == writer
-			out[id] = append(out[id], r)
+			if _, ok := out[id]; ok {
+				out[id] = append(out[id], r)
+			}
 			return err
 		})
 	return out, err

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 
+	"golang.org/x/sync/errgroup"
+
 	"redalert/schemas"
 	"redalert/signals"
 )
@@ -47,16 +49,19 @@ func (d *DB) store(ctx context.Context, b *batch) error {
 			fresh = append(fresh, r)
 		}
 	}
-	if len(fresh) > 0 {
-		writer := d.nextWriter()
-		if err := d.insertEvents(ctx, fresh, writer); err != nil {
-			return err
-		}
-		if err := d.settle(ctx, b, fresh, writer); err != nil {
-			return err
-		}
+	if len(fresh) == 0 {
+		return d.foldOrders(ctx, b.rows)
 	}
-	return d.foldOrders(ctx, b.rows)
+	writer := d.nextWriter()
+	if err := d.insertEvents(ctx, fresh, writer); err != nil {
+		return err
+	}
+	// With the events in, their verdicts and their orders have nothing to do
+	// with each other.
+	both, ctx := errgroup.WithContext(ctx)
+	both.Go(func() error { return d.settle(ctx, b, fresh, writer) })
+	both.Go(func() error { return d.foldOrders(ctx, b.rows) })
+	return both.Wait()
 }
 
 // insertEvents writes rows. When the server refuses some for what they hold,

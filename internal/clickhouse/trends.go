@@ -31,29 +31,49 @@ func (d *DB) Trend(ctx context.Context, kind string, q schemas.TrendQuery) (sche
 }
 
 func (d *DB) alertTrend(ctx context.Context, q schemas.TrendQuery) (schemas.Trend, error) {
-	series := map[schemas.TrendBy]string{schemas.BySource: "source", schemas.ByLocation: "location", schemas.ByCategory: ofCategory}[q.By]
+	const what = "trend of alerts"
+	if q.By == schemas.ByCategory {
+		categories, all, err := d.categoryCounts(ctx, q)
+		if err != nil {
+			return schemas.Trend{}, unavailable(what, err)
+		}
+		return signals.AlertTrend(q, categories, all)
+	}
+	series := map[schemas.TrendBy]string{schemas.BySource: "source", schemas.ByLocation: "location"}[q.By]
 	counts, err := d.dayCounts(ctx, q, series)
 	if err != nil {
-		return schemas.Trend{}, unavailable("trend of alerts", err)
+		return schemas.Trend{}, unavailable(what, err)
 	}
-	if q.By != schemas.ByCategory {
-		return signals.AlertTrend(q, counts, nil)
-	}
-	var categories, all []signals.DayCount
-	for _, c := range counts {
-		if c.Series == "" {
-			all = append(all, c)
-		} else {
-			c.N = 0
-			categories = append(categories, c)
-		}
-	}
-	return signals.AlertTrend(q, categories, all)
+	return signals.AlertTrend(q, counts, nil)
 }
 
-// ofCategory counts an event for each of its categories if it is red, and for
-// the empty name in any case: one pass answers both. No category has an empty name.
-const ofCategory = "arrayJoin(arrayPushBack(if(red, categories, []), ''))"
+// categoryCounts counts red events a day and category, an event for each of its
+// categories, and all events a day. The server looks at the categories of the
+// few red ones only: joining every event with its own costs half as much again.
+func (d *DB) categoryCounts(ctx context.Context, q schemas.TrendQuery) (categories, all []signals.DayCount, err error) {
+	w, err := daysOf(q)
+	if err != nil {
+		return nil, nil, err
+	}
+	w.visible(q.Locations)
+	err = d.each(ctx, `SELECT local_date, countIf(red), count(), (sumMapIf(CAST(categories, 'Array(String)'), arrayMap(c -> toUInt64(1), categories), red) AS reds).1, reds.2
+		FROM events FINAL`+w.String()+" GROUP BY local_date", w.args, func(scan func(...any) error) error {
+		var at time.Time
+		var red, n uint64
+		var names []string
+		var counts []uint64
+		if err := scan(&at, &red, &n, &names, &counts); err != nil {
+			return err
+		}
+		day := at.Format(time.DateOnly)
+		all = append(all, signals.DayCount{Day: day, Red: int64(red), N: int64(n)})
+		for i, name := range names {
+			categories = append(categories, signals.DayCount{Day: day, Series: name, Red: int64(counts[i])})
+		}
+		return nil
+	})
+	return categories, all, err
+}
 
 // dayCounts counts events a day and series ("" = not split), over the days and
 // locations of q.

@@ -64,7 +64,7 @@ func (a *alertReader) AlertLag(ctx context.Context) (int64, error) {
 var errNoEvent = errors.New("it holds no event")
 
 func decodeEvent(m *entry) (e schemas.Event, err error) {
-	if err = e.UnmarshalJSON(m.value); err == nil && e.ID == "" {
+	if err = e.Read(m.value); err == nil && e.ID == "" {
 		err = errNoEvent
 	}
 	e.Trace = m.trace

@@ -48,15 +48,18 @@ func (s *session) read(ctx context.Context, n *connections, p *partition) {
 // stay within Config.BufferBytes, but for one message each.
 func (s *session) share() int { return s.m.cfg.BufferBytes / max(1, len(s.parts)) }
 
-// room waits until half the partition's share is free, and answers how much is;
-// 0 when ctx ended.
+// request is how much a broker is asked for at once.
+func (s *session) request() int { return min(max(s.share()/3, smallestFetch), largestFetch) }
+
+// room waits until a request fits into the partition's share, and answers how
+// much is free; 0 when ctx ended.
 func (s *session) room(ctx context.Context, p *partition) int {
 	for ctx.Err() == nil {
 		s.m.mu.Lock()
 		free, empty := s.share()-p.bytes, p.bytes == 0
 		woken := s.m.wake.wait()
 		s.m.mu.Unlock()
-		if empty || free >= s.share()/2 {
+		if empty || free >= s.request() {
 			return max(free, 1)
 		}
 		select {
@@ -75,7 +78,7 @@ func (s *session) readOnce(ctx context.Context, n *connections, p *partition, ro
 	defer cancel()
 	res, err := n.client.Fetch(ctx, &kafkago.FetchRequest{
 		Topic: s.m.topic, Partition: p.id, Offset: p.next, MinBytes: 1, MaxWait: longPoll,
-		MaxBytes: int64(min(max(s.share()/3, smallestFetch), largestFetch)),
+		MaxBytes: int64(s.request()),
 	})
 	if err != nil {
 		return err

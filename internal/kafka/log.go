@@ -2,7 +2,6 @@ package kafka
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"sync"
 	"time"
@@ -48,6 +47,7 @@ type Log struct {
 	cfg     Config
 	conns   *connections
 	writer  *kafkago.Writer
+	alerts  *kafkago.Writer // of notices: somebody waits for each
 	pending *semaphore.Weighted
 	writes  sync.WaitGroup
 
@@ -69,18 +69,25 @@ func Open(_ context.Context, c Config) (*Log, error) {
 	if l.conns, err = connect(&l.cfg); err != nil {
 		return nil, fmt.Errorf("kafka.sasl: %w", err)
 	}
-	l.writer = newWriter(l.conns)
+	l.writer, l.alerts = newWriter(l.conns, eventLinger), newWriter(l.conns, alertLinger)
 	return l, nil
 }
 
+// How long a writer waits for more to go with what it has. Events come one by
+// one from many senders; notices come by the batch.
+const (
+	eventLinger = 5 * time.Millisecond
+	alertLinger = time.Millisecond
+)
+
 // newWriter is the one place where a writer is made. The library's zero value
 // asks for no acknowledgement and waits a second for a batch to fill.
-func newWriter(n *connections) *kafkago.Writer {
+func newWriter(n *connections, linger time.Duration) *kafkago.Writer {
 	return &kafkago.Writer{
 		Addr: n.client.Addr, Transport: n.transport,
 		RequiredAcks: kafkago.RequireAll, Async: false, AllowAutoTopicCreation: false,
 		Balancer:  &kafkago.Hash{},
-		BatchSize: 1000, BatchBytes: batchBytes, BatchTimeout: 5 * time.Millisecond,
+		BatchSize: 1000, BatchBytes: batchBytes, BatchTimeout: linger,
 		MaxAttempts: 5, WriteBackoffMin: 100 * time.Millisecond, WriteBackoffMax: time.Second,
 		ReadTimeout: callTimeout, WriteTimeout: callTimeout,
 	}
@@ -114,6 +121,7 @@ func (l *Log) Close() error {
 		}
 		l.writes.Wait()
 		l.writer.Close()
+		l.alerts.Close()
 		l.conns.close()
 	}()
 	timer := time.NewTimer(closeWithin)
@@ -147,7 +155,7 @@ func (l *Log) Publish(ctx context.Context, events []schemas.Event) error {
 func (l *Log) PublishAlerts(ctx context.Context, notices []schemas.Notice) error {
 	msgs := make([]kafkago.Message, len(notices))
 	for i, n := range notices {
-		value, err := json.Marshal(n)
+		value, err := n.AppendJSON(nil)
 		if err != nil {
 			return fmt.Errorf("publish alerts: notice of event %s: %w", n.Event.ID, err)
 		}
@@ -172,7 +180,7 @@ func (l *Log) message(topic, key string, value []byte, trace string) (kafkago.Me
 	return m, nil
 }
 
-// write hands messages to the writer and waits until all are acknowledged. When
+// write hands messages of one topic to its writer and waits until all are acknowledged. When
 // ctx ends first the messages may still arrive; their bytes count as pending
 // until the writer has given them up.
 func (l *Log) write(ctx context.Context, what string, msgs []kafkago.Message) error {
@@ -181,14 +189,17 @@ func (l *Log) write(ctx context.Context, what string, msgs []kafkago.Message) er
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, l.cfg.PublishTimeout, fmt.Errorf("not acknowledged within %v", l.cfg.PublishTimeout))
 	defer cancel()
-	size := bytesOf(msgs)
+	to, size := l.writer, bytesOf(msgs)
+	if msgs[0].Topic == l.cfg.Prefix+TopicAlerts {
+		to = l.alerts
+	}
 	if err := l.pending.Acquire(ctx, size); err != nil {
 		return unavailable(what, context.Cause(ctx))
 	}
 	done := make(chan error, 1)
 	if !l.begin(func() {
 		defer l.pending.Release(size)
-		done <- l.writer.WriteMessages(context.WithoutCancel(ctx), msgs...)
+		done <- to.WriteMessages(context.WithoutCancel(ctx), msgs...)
 	}) {
 		l.pending.Release(size)
 		return unavailable(what, ErrClosed)

@@ -170,7 +170,8 @@ func TestFault_38_RebalanceInMidBatch(t *testing.T) {
 		seen := map[string]int{}
 		for _, l := range []*Log{a, b} {
 			c := l.Consumer("g")
-			for statsOf(t, l, "g").Buffered > 0 || len(seen) == 0 {
+			eventually(t, "its partition is read", 20*time.Second, func() bool { return statsOf(t, l, "g").Buffered > 0 })
+			for statsOf(t, l, "g").Buffered > 0 {
 				batch := fetchSome(t, c, 7)
 				if err := batch.Commit(t.Context()); err != nil {
 					t.Fatal(err)

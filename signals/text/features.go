@@ -33,15 +33,18 @@ func mix(h uint64) uint32 {
 	return uint32(h >> (64 - featureBits))
 }
 
-// features tells the features of the tokens in sc: words, pairs of words and
-// the character 3- to 5-grams of each word, which hold against typing errors and
+// features puts the features of the tokens into sc.feats, and into sc.upto how
+// many there are up to and with each token: words, pairs of words and the
+// character 3- to 5-grams of each word, which hold against typing errors and
 // endings; all of them under a negation apart from those that are not ("not
-// bad"). each is told the token a feature belongs to.
-func features(s string, sc *scratch, each func(token int, f uint32)) {
+// bad").
+func features(s string, sc *scratch) {
 	toks := sc.toks
 	if len(toks) > maxModelTokens {
 		toks = toks[:maxModelTokens]
 	}
+	feats := sc.feats[:0]
+	sc.upto = grow(sc.upto, len(toks))
 	var before uint64
 	for i, t := range toks {
 		h, chars := t.Hash, saltChars
@@ -49,40 +52,48 @@ func features(s string, sc *scratch, each func(token int, f uint32)) {
 			h ^= saltNegated
 			chars ^= saltNegated
 		}
-		each(i, mix(h^saltWord))
 		if t.Flags&FlagSentence != 0 {
 			before = 0
 		}
-		each(i, mix((before*31+h)^saltPair))
+		feats = append(feats, mix(h^saltWord), mix((before*31+h)^saltPair))
 		before = h
-		charGrams(s[t.Start:t.End], func(g uint64) { each(i, mix(g^chars)) })
+		feats = charGrams(s[t.Start:t.End], chars, feats)
+		sc.upto[i] = int32(len(feats))
 	}
+	sc.feats = feats
 }
 
-// charGrams tells the hashes of the 3- to 5-grams of a word, its ends marked.
-func charGrams(w string, each func(uint64)) {
-	var ring [5]rune
-	n := 0
-	push := func(r rune) {
-		ring[n%5] = r
-		n++
-		h := uint64(fnvOffset)
-		for k := 1; k <= 5 && k <= n; k++ {
-			h = hashRune(h, ring[(n-k)%5])
-			if k >= 3 {
-				each(h)
+// charGrams appends the 3- to 5-grams of a word, its ends marked. Each is hashed
+// from its last character to its first.
+func charGrams(w string, salt uint64, out []uint32) []uint32 {
+	var a, b, c, d rune // the four characters before; 0 = none
+	d = '^'
+	for end := false; !end; {
+		r := '$'
+		if end = w == ""; !end {
+			size := 1
+			if r = rune(w[0]); r >= utf8.RuneSelf {
+				r, size = utf8.DecodeRuneInString(w)
+			}
+			if w = w[size:]; apostrophe(r) {
+				continue
+			}
+			r = lower(r)
+		}
+		if c != 0 {
+			h := hashRune(hashRune(hashRune(fnvOffset, r), d), c)
+			out = append(out, mix(h^salt))
+			if b != 0 {
+				h = hashRune(h, b)
+				out = append(out, mix(h^salt))
+				if a != 0 {
+					out = append(out, mix(hashRune(h, a)^salt))
+				}
 			}
 		}
+		a, b, c, d = b, c, d, r
 	}
-	push('^')
-	for len(w) > 0 {
-		r, size := utf8.DecodeRuneInString(w)
-		w = w[size:]
-		if !apostrophe(r) {
-			push(lower(r))
-		}
-	}
-	push('$')
+	return out
 }
 
 // FeaturesOf answers the distinct features of a text, for training; the order is
@@ -93,12 +104,13 @@ func FeaturesOf(s string) []uint32 {
 	DefaultFinder().read(s, sc)
 	seen := map[uint32]bool{}
 	var out []uint32
-	features(s, sc, func(_ int, f uint32) {
+	features(s, sc)
+	for _, f := range sc.feats {
 		if !seen[f] {
 			seen[f] = true
 			out = append(out, f)
 		}
-	})
+	}
 	return out
 }
 

@@ -89,6 +89,8 @@ type scratch struct {
 	found    []Finding
 	sentence []int32 // number of each token's sentence
 	scope    []uint8 // by token: scopeNegated, scopeSubject
+	feats    []uint32
+	upto     []int32 // by token: how many of feats belong to it and those before
 }
 
 var pool = sync.Pool{New: func() any { return new(scratch) }}
@@ -115,11 +117,11 @@ func (f *Finder) Find(s string) []Finding {
 	sc := pool.Get().(*scratch)
 	defer release(sc)
 	f.read(s, sc)
-	if len(sc.found) == 0 {
-		return nil
-	}
-	return append([]Finding(nil), sc.found...)
+	return sc.findings()
 }
+
+// findings is a copy of what was found; nil = nothing.
+func (sc *scratch) findings() []Finding { return append([]Finding(nil), sc.found...) }
 
 // read fills sc with the tokens and findings of s.
 func (f *Finder) read(s string, sc *scratch) {

@@ -108,15 +108,15 @@ func (m *Model) Score(s string) float64 {
 }
 
 func (m *Model) score(s string, sc *scratch) float64 {
-	var sum, n int64
-	features(s, sc, func(_ int, f uint32) {
-		sum += int64(m.weights[f])
-		n++
-	})
-	if n == 0 {
+	features(s, sc)
+	if len(sc.feats) == 0 {
 		return math.Inf(-1)
 	}
-	return Normalise(sum, n, m.bias)
+	var sum int64
+	for _, f := range sc.feats {
+		sum += int64(m.weights[f])
+	}
+	return Normalise(sum, int64(len(sc.feats)), m.bias)
 }
 
 // Normalise is how a sum over n features becomes a raw score. math.Sqrt and
@@ -147,15 +147,22 @@ func round4(p float64) float64 { return float64(int64(float64(p*10000)+0.5)) / 1
 
 // Predict says how likely a text is a red alert. Reasons are looked for only
 // from a probability of 0.5 on. It reads the first thousand words.
-func (m *Model) Predict(s string, _ Hints) Prediction {
+func (m *Model) Predict(s string, h Hints) Prediction {
+	p, _ := m.Hear(s, h)
+	return p
+}
+
+// Hear is Predict, and what DefaultFinder finds in the text, for one reading of
+// it.
+func (m *Model) Hear(s string, _ Hints) (Prediction, []Finding) {
 	sc := pool.Get().(*scratch)
 	defer release(sc)
 	m.finder.read(s, sc)
 	p := Prediction{Probability: m.probability(m.score(s, sc))}
 	if p.Probability >= schemas.ReviewThreshold {
-		p.Spans = m.marks(s, sc)
+		p.Spans = m.marks(sc)
 	}
-	return p
+	return p, sc.findings()
 }
 
 // maxMarks is how many runs of words are marked, markWords how long one is.
@@ -164,13 +171,18 @@ const (
 	markWords = 4
 )
 
-// marks finds the runs of words that carried most of the score.
-func (m *Model) marks(s string, sc *scratch) []Mark {
-	weight := make([]int64, min(len(sc.toks), maxModelTokens))
+// marks finds the runs of words that carried most of the score; score has read
+// the features.
+func (m *Model) marks(sc *scratch) []Mark {
+	weight := make([]int64, len(sc.upto))
 	var total int64
-	features(s, sc, func(i int, f uint32) { weight[i] += int64(m.weights[f]) })
-	for _, w := range weight {
-		total += max(w, 0)
+	from := int32(0)
+	for i, to := range sc.upto {
+		for _, f := range sc.feats[from:to] {
+			weight[i] += int64(m.weights[f])
+		}
+		from = to
+		total += max(weight[i], 0)
 	}
 	var out []Mark
 	for len(out) < maxMarks && total > 0 {

@@ -3,6 +3,9 @@ package text
 import (
 	"errors"
 	"math"
+	"os"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -94,6 +97,50 @@ func FuzzPredict(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestFeaturesOfAWord holds the n-grams against their definition.
+func TestFeaturesOfAWord(t *testing.T) {
+	for _, w := range []string{"a", "it", "won't", "Refund", "Grüße", "’", "日", "unacceptably"} {
+		runes := []rune("^")
+		for _, r := range w {
+			if !apostrophe(r) {
+				runes = append(runes, lower(r))
+			}
+		}
+		runes = append(runes, '$')
+		var want []uint32
+		for last := range runes {
+			for n := 3; n <= 5 && n <= last+1; n++ {
+				h := uint64(fnvOffset)
+				for k := range n {
+					h = hashRune(h, runes[last-k])
+				}
+				want = append(want, mix(h^saltChars))
+			}
+		}
+		if got := charGrams(w, saltChars, nil); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", w, got, want)
+		}
+	}
+}
+
+// TestHearIsPredictAndFind: one reading says what two do.
+func TestHearIsPredictAndFind(t *testing.T) {
+	raw, err := os.ReadFile("corpus/test.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := model(t)
+	for s := range strings.Lines(string(raw)) {
+		p, found := m.Hear(s, Hints{})
+		if want := m.Predict(s, Hints{}); !reflect.DeepEqual(p, want) {
+			t.Errorf("%+v, want %+v: %s", p, want, s)
+		}
+		if want := DefaultFinder().Find(s); !reflect.DeepEqual(found, want) {
+			t.Errorf("%+v, want %+v: %s", found, want, s)
+		}
+	}
 }
 
 // BenchmarkPredict scores messages of 220 bytes that stay below 0.5.

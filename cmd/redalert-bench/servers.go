@@ -33,7 +33,7 @@ func onServers(trendEvents int) []measured {
 	return []measured{
 		{"./internal/app", "LogToHistory", "3x", nil, []row{
 			{"", "log → score → history, beside discarding the log", "ours-events/s", "peer-events/s", "ratio", 0.5, false}}},
-		{"./internal/clickhouse", "Insert", "10x", nil, []row{
+		{"./internal/clickhouse", "Insert", "60x", nil, []row{
 			{"", "insert into history, beside the driver's own", "insert-rows/s", "raw-rows/s", "insert/raw", 0.9, false},
 			{"", "  a whole Store with its look-ups", "store-rows/s", "raw-rows/s", "store/raw", 0, false}}},
 		{"./internal/clickhouse", "Trends", "5x", []string{"-trend-events", strconv.Itoa(trendEvents)}, []row{

@@ -26,7 +26,7 @@ import (
 // docs/performance.md.
 const (
 	scorersEach = 2
-	scaledBatch = 5000
+	scaledBatch = 4000
 	scaledAhead = 8 << 20 // bytes each reads ahead: more than a batch, as a rule
 )
 

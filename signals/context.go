@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"redalert/schemas"
+	"redalert/signals/orders"
 )
 
 // valueWindow is the time over which value at risk is summed up.
@@ -62,7 +63,7 @@ func Fact(ev schemas.Event) (f schemas.OrderFact, ok bool) {
 		return f, false
 	}
 	f = schemas.OrderFact{EventID: ev.ID, Type: ev.Type, OrderRef: o.OrderRef, OccurredAt: ev.OccurredAt,
-		CausedBy: o.CausedBy, Location: ev.Location}
+		CausedBy: orders.Cause(o), Location: ev.Location}
 	if o.Total != nil {
 		f.Total = max(o.Total.Amount, -o.Total.Amount, 0)
 	}

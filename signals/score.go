@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"redalert/schemas"
+	"redalert/signals/orders"
 	"redalert/signals/text"
 )
 
@@ -101,6 +102,7 @@ func read(ev schemas.Event, ctx CustomerContext) *facts {
 		f.text = f.feedback.ValueText
 	case ev.Type.IsOrder():
 		f.order, _ = ev.Order()
+		f.order.CausedBy = orders.Cause(f.order)
 	case ev.Type == schemas.MistakeReported:
 		if m, err := ev.Mistake(); err == nil {
 			f.text = m.WhatHappened
@@ -285,7 +287,7 @@ func IsMistake(ev schemas.Event, v schemas.Verdict) bool {
 		return true
 	case ev.Type.IsOrder():
 		o, err := ev.Order()
-		return err == nil && o.CausedBy == schemas.BySeller
+		return err == nil && orders.Cause(o) == schemas.BySeller
 	case ev.Type.IsFeedback():
 		return slices.ContainsFunc(v.Categories, func(c schemas.Category) bool { return slices.Contains(mistakeCategories, c) })
 	}

@@ -113,8 +113,12 @@ func (a *App) Records() export.Source {
 	s := &a.Stores
 	return export.Source{
 		History: s.History, Records: s.Records, Lists: s.Lists, Outbox: s.Outbox, Identities: s.Identities, Quarantine: s.Quarantine,
-		Currency: a.Business.Currency,
+		Currency: a.Business.Currency, Risks: a.risks(),
 	}
+}
+
+func (a *App) risks() *signals.Risks {
+	return &signals.Risks{Context: a.Stores.Context, Zone: a.Business.Timezone, Now: a.Now}
 }
 
 // keep stores the bytes of an event the scorer failed on.

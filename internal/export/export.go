@@ -80,7 +80,8 @@ type Source struct {
 	Outbox     alerting.Outbox
 	Identities alerting.Identities
 	Quarantine ingest.Quarantine
-	Currency   string // of customers' revenue: the business's
+	Currency   string         // of customers' revenue: the business's
+	Risks      *signals.Risks // churn_risk of customers; nil leaves it null
 }
 
 // Page answers one page of records of a kind. Its items encode to the JSON

@@ -15,6 +15,7 @@ import (
 	"redalert/internal/export"
 	"redalert/internal/memstore"
 	"redalert/schemas"
+	"redalert/signals"
 )
 
 var day = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
@@ -200,4 +201,19 @@ func FuzzNeutralise(f *testing.F) {
 			t.Fatalf("%q became %q", s, got)
 		}
 	})
+}
+
+// TestCustomersCarryChurnRisk: a figure for who has ordered, null without one.
+func TestCustomersCarryChurnRisk(t *testing.T) {
+	st := filled(t)
+	s := source(st)
+	if got := write(t, s, export.Customers, export.JSONL); !strings.Contains(got, `"churn_risk":null`) {
+		t.Errorf("without a scorer: %s", got)
+	}
+	for days, want := range map[int]string{10: `"churn_risk":0.`, -10: `"churn_risk":null`} { // before the order nobody had ordered
+		s.Risks = &signals.Risks{Context: st, Now: func() time.Time { return day.AddDate(0, 0, days) }}
+		if got := write(t, s, export.Customers, export.JSONL); !strings.Contains(got, want) {
+			t.Errorf("after %d days want %s: %s", days, want, got)
+		}
+	}
 }

@@ -125,8 +125,15 @@ func (s Source) customers(ctx context.Context, q schemas.ListQuery) (schemas.Pag
 	if err != nil {
 		return out, err
 	}
+	risks, err := s.Risks.Of(ctx, ids)
+	if err != nil {
+		return out, err
+	}
 	for _, c := range p.Items {
 		c.Refs = notNil(c.Refs)
+		if p, ok := risks[c.ID]; ok {
+			c.ChurnRisk = &p
+		}
 		t := totals[c.ID]
 		c.Orders, c.Revenue = t.Orders, schemas.Money{Amount: t.Revenue, Currency: s.Currency}
 		c.FirstOrderAt, c.LastOrderAt = timeOrNil(t.FirstOrderAt), timeOrNil(t.LastOrderAt)

@@ -77,7 +77,7 @@ func writeJSON(w http.ResponseWriter, v any) error {
 // records is where lists and exports alike come from.
 func (s *Server) records() export.Source {
 	return export.Source{History: s.History, Records: s.Records, Lists: s.Lists, Outbox: s.Outbox,
-		Identities: s.Identities, Quarantine: s.Quarantine, Currency: s.Business.Currency}
+		Identities: s.Identities, Quarantine: s.Quarantine, Currency: s.Business.Currency, Risks: s.Risks}
 }
 
 // listQuery reads cursor, limit, since and until, and keeps to what the caller

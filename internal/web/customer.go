@@ -42,6 +42,13 @@ func (s *Server) customerCard(ctx context.Context, cust schemas.Customer, clock 
 	if err != nil {
 		return nil, err
 	}
+	risks, err := s.Risks.Of(ctx, []string{cust.ID})
+	if err != nil {
+		return nil, err
+	}
+	if p, ok := risks[cust.ID]; ok {
+		cust.ChurnRisk = &p
+	}
 	t := totals[cust.ID]
 	c := &customerCard{Customer: cust, URL: "/customers/" + url.PathEscape(cust.ID), Name: cust.DisplayName(), OrderCount: int(t.Orders),
 		Value:     schemas.Money{Amount: t.Revenue, Currency: s.Business.Currency}.Short(),

@@ -38,6 +38,7 @@ type Deps struct {
 	Settings   alerting.SettingsStore
 	History    signals.History
 	Records    signals.Records
+	Risks      *signals.Risks // churn_risk of customers; nil shows none
 	Quarantine ingest.Quarantine
 	Replay     func(ctx context.Context, id string) (ingest.Result, error)
 	Blobs      ingest.Blobs

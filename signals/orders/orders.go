@@ -69,7 +69,7 @@ type order struct {
 }
 
 // HabitOf folds facts, oldest first, into the totals of the customer's last
-// orders: an order as last changed; cancelled and refunded ones and those
+// orders: an order as the customer last changed it, whatever we took out; cancelled and refunded ones and those
 // without a total are left out. ok is false with fewer than MinOrders.
 func HabitOf(facts []schemas.OrderFact) (h Habit, ok bool) {
 	return habit(lastTotals(facts))
@@ -125,7 +125,9 @@ func lastTotals(facts []schemas.OrderFact) []int64 {
 				byRef[ref] = i
 				all = append(all, order{})
 			}
-			all[i].total = f.Total
+			if !known || f.CausedBy != schemas.BySeller { // what we took out is not what the customer wants
+				all[i].total = f.Total
+			}
 		case schemas.OrderCancelled, schemas.OrderRefunded:
 			if known {
 				all[i].gone = true
@@ -214,8 +216,10 @@ func medianFloat(v []float64) float64 {
 
 // log is the natural logarithm of a positive amount, computed in a fixed order
 // so that every architecture agrees: math.Log is assembly on some.
-func log(n int64) float64 {
-	frac, exp := math.Frexp(float64(n)) // frac in [0.5, 1)
+func log(n int64) float64 { return logOf(float64(n)) }
+
+func logOf(x float64) float64 {
+	frac, exp := math.Frexp(x) // frac in [0.5, 1)
 	// ln(frac) = 2·artanh((frac−1)/(frac+1)), series to the 25th power.
 	y := (frac - 1) / (frac + 1)
 	y2 := float64(y * y)

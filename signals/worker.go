@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"time"
 
 	"redalert/schemas"
@@ -28,7 +27,7 @@ type WorkerConfig struct {
 	Now          func() time.Time
 	Wait         func(context.Context, time.Duration) error // between attempts after a failure
 	Log          *slog.Logger
-	Batch        int // events a batch, 0 = 1,000
+	Batch        int // events a batch at most, 0 = 1,000
 	Hooks        Hooks
 }
 
@@ -50,8 +49,9 @@ type Hooks struct {
 // first verdict and readers of notices are idempotent by event id. One Worker is
 // used by one goroutine; several workers may share a log.
 type Worker struct {
-	c   WorkerConfig
-	p90 p90Cache
+	c    WorkerConfig
+	p90  p90Cache
+	size int // of the next batch
 }
 
 const (
@@ -78,7 +78,7 @@ func NewWorker(c WorkerConfig) *Worker {
 	if c.OpenCasesFor <= 0 {
 		c.OpenCasesFor = defaultOpenCasesFor
 	}
-	return &Worker{c: c, p90: p90Cache{context: c.Context, now: c.Now}}
+	return &Worker{c: c, p90: p90Cache{context: c.Context, now: c.Now}, size: c.Batch}
 }
 
 func wait(ctx context.Context, d time.Duration) error {
@@ -140,7 +140,7 @@ func (w *Worker) failed(stage string, err error) error {
 }
 
 func (w *Worker) batch(ctx context.Context) (int, error) {
-	b, err := w.c.Consumer.Fetch(ctx, w.c.Batch)
+	b, err := w.c.Consumer.Fetch(ctx, w.size)
 	if err != nil {
 		return 0, w.failed("fetch", err)
 	}
@@ -228,43 +228,6 @@ func (w *Worker) store(ctx context.Context, scored []schemas.Scored) ([]schemas.
 		return scored, standing, err
 	}
 	return nil, nil, nil
-}
-
-// score gives every event its verdict; an event that makes the scorer panic
-// goes to quarantine instead, and the others go on.
-func (w *Worker) score(events []schemas.Event, known *overlay) ([]schemas.Scored, []schemas.Quarantined) {
-	at := w.c.Now().UTC().Truncate(time.Millisecond)
-	scored := make([]schemas.Scored, 0, len(events))
-	var bad []schemas.Quarantined
-	for _, ev := range events {
-		v, err := w.scoreOne(ev, known)
-		if err != nil {
-			// No text of the customer here: the panic is ours, its value is not logged.
-			w.c.Log.Error("the scorer failed on an event; it is in quarantine", "event", ev.ID, "type", ev.Type)
-			bad = append(bad, quarantined(ev, schemas.QScorer, err.Error(), at))
-			continue
-		}
-		v.ScoredAt = at
-		scored = append(scored, schemas.Scored{Event: ev, Verdict: v})
-	}
-	return scored, bad
-}
-
-var errPanic = errors.New("the scorer failed on this event")
-
-func (w *Worker) scoreOne(ev schemas.Event, known *overlay) (v schemas.Verdict, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			w.c.Log.Debug("panic in the scorer", "event", ev.ID, "panic", r, "stack", string(debug.Stack()))
-			err = errPanic
-		}
-	}()
-	var c CustomerContext
-	c.Currency = w.c.Business.Currency
-	if usesFacts(ev) {
-		c = NewContext(known.facts(ev.CustomerID), ev, w.c.Business.Currency)
-	}
-	return Score(ev, c, w.c.Model), nil
 }
 
 // notices says what alerting must know of a batch, by the standing verdicts:

@@ -94,6 +94,26 @@ var categoryMessages = map[string]string{
 	string(schemas.CatCancellation):      "wants to cancel",
 }
 
+// readMessages are the words for what the model says a text is about.
+var readMessages = map[schemas.Category]string{
+	schemas.CatLate:              "says it came late or took too long",
+	schemas.CatQuality:           "is not happy with the quality",
+	schemas.CatDamaged:           "says something is damaged",
+	schemas.CatWrongItem:         "says it was the wrong thing, or part of it is missing",
+	schemas.CatMissedAppointment: "says nobody came",
+	schemas.CatNoReply:           "says nobody answers or calls back",
+	schemas.CatRude:              "felt treated badly",
+	schemas.CatBilling:           "says the bill is wrong",
+	schemas.CatPrice:             "finds it too expensive",
+	schemas.CatCancellation:      "wants to cancel",
+	schemas.CatRefundRequest:     "asks for the money back, or to have it put right",
+	schemas.CatReduction:         "wants less than before",
+	schemas.CatChurnThreat:       "is leaving, or may leave",
+	schemas.CatPublicWarning:     "warns others, or will",
+	schemas.CatLegalSafety:       "speaks of harm, the law or privacy",
+	schemas.CatOther:             "something went wrong for them",
+}
+
 // ofType matches every event of a type.
 func ofType(t schemas.EventType) func(*facts) (string, bool) {
 	return func(f *facts) (string, bool) { return "", f.ev.Type == t }

@@ -212,8 +212,7 @@ func level(v *schemas.Verdict, model float64, ruled bool) {
 	}
 }
 
-// addTopics says what the text is about, from the lexicon and the model, and
-// where neither knows marks the words that carried the model's decision.
+// addTopics says what the text is about, from the lexicon and the model.
 func (f *facts) addTopics(v *schemas.Verdict, p text.Prediction) {
 	about := false
 	count := map[string]int{}
@@ -232,13 +231,30 @@ func (f *facts) addTopics(v *schemas.Verdict, p text.Prediction) {
 	if p.Probability < schemas.ReviewThreshold {
 		return
 	}
+	f.addRead(v, p, about)
+}
+
+// addRead adds what the model made of the text: a reason for each category that
+// neither rules nor lexicon named, with the words that carried the decision, and
+// where nobody knows what it is about those words alone.
+func (f *facts) addRead(v *schemas.Verdict, p text.Prediction, about bool) {
+	marks := p.Spans
 	for _, c := range p.Categories {
+		if slices.Contains(v.Categories, c) {
+			continue
+		}
 		addCategory(v, c)
+		r := schemas.Reason{Code: string(c), Message: readMessages[c], Weight: topicWeight}
+		if len(marks) > 0 {
+			span := marks[0].Span
+			r.Span, marks = &span, marks[1:]
+		}
+		v.Reasons = append(v.Reasons, r)
 	}
 	if about || len(v.Reasons) > 0 {
 		return
 	}
-	for _, m := range p.Spans {
+	for _, m := range marks {
 		span := m.Span
 		v.Reasons = append(v.Reasons, schemas.Reason{Code: codeModel, Message: "sounds unhappy", Span: &span, Weight: m.Weight})
 	}

@@ -3,7 +3,8 @@
 //
 //	make bench
 //
-// It drives the real binary from outside, as the tests do. What is measured on
+// It drives the real binary from outside, as the tests do; of the text model it
+// calls the stages. What is measured on
 // Kafka, ClickHouse and PostgreSQL are Go benchmarks beside the code they
 // measure, which start the servers; it runs them and shows their figures.
 package main
@@ -33,7 +34,7 @@ func (r result) verdict() string {
 func main() {
 	bin := flag.String("bin", "bin/redalert", "the binary to measure")
 	data := flag.String("testdata", os.Getenv("REDALERT_TESTDATA"), "folder of the real data sets; without it the import is skipped")
-	only := flag.String("only", "", "one of webhook, import, imap, loopback, memory, servers")
+	only := flag.String("only", "", "one of webhook, import, imap, loopback, memory, text, servers")
 	trend := flag.Int("trend-events", 10_000_000, "events in history for the charts on ClickHouse")
 	flag.Parse()
 	if err := run(*bin, *data, *only, *trend); err != nil {
@@ -52,7 +53,7 @@ func run(bin, data, only string, trendEvents int) error {
 	for _, one := range []struct {
 		name string
 		do   func() ([]result, error)
-	}{{"webhook", b.webhook}, {"import", b.importOrders}, {"imap", b.imap}, {"loopback", b.loopback}, {"memory", b.memory}, {"servers", b.servers}} {
+	}{{"webhook", b.webhook}, {"import", b.importOrders}, {"imap", b.imap}, {"loopback", b.loopback}, {"memory", b.memory}, {"text", b.text}, {"servers", b.servers}} {
 		if only != "" && only != one.name {
 			continue
 		}

@@ -156,7 +156,7 @@ func (a *App) wireIngest() {
 }
 
 func (a *App) wireSignals() error {
-	model, err := text.Load()
+	model, err := text.LoadCascade()
 	if err != nil {
 		return fmt.Errorf("text model: %w", err)
 	}

@@ -45,7 +45,7 @@ type labelled struct {
 // lines; it may be nil.
 func Evaluate(ctx context.Context, path string, told func(p float64) error) (Evaluation, error) {
 	out := Evaluation{File: path}
-	model, err := text.Load()
+	model, err := text.LoadCascade()
 	if err != nil {
 		return out, fmt.Errorf("text model: %w", err)
 	}

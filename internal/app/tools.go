@@ -49,7 +49,7 @@ func (a *App) Quarantined(ctx context.Context, state schemas.QuarantineState) ([
 // ScoreMessage scores one message by itself: text, the data of a feedback
 // event, or a CloudEvent. It answers the text that the spans refer to.
 func ScoreMessage(b []byte) (string, schemas.Verdict, error) {
-	model, err := text.Load()
+	model, err := text.LoadCascade()
 	if err != nil {
 		return "", schemas.Verdict{}, fmt.Errorf("text model: %w", err)
 	}

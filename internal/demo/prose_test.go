@@ -12,7 +12,7 @@ import (
 // verdictOf scores a text by itself, without any score beside it.
 func verdictOf(t *testing.T, msg string) schemas.Verdict {
 	t.Helper()
-	m, err := text.Load()
+	m, err := text.LoadCascade()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,11 +38,10 @@ var may = map[string][]string{
 	"redalert/internal/web":        {"redalert/schemas", "redalert/ingest", "redalert/ingest/hook", "redalert/signals", "redalert/alerting", "redalert/internal/auth", "redalert/internal/export"},
 	"redalert/internal/demo":       {"redalert/schemas", "redalert/ingest", "redalert/alerting"},
 	"redalert/internal/app":        {"redalert/"},
-	"redalert/internal/train":      {"redalert/schemas", "redalert/signals/"},
+	"redalert/internal/train":      {"redalert/schemas", "redalert/signals", "redalert/signals/", "redalert/internal/eval"},
 
 	"redalert/cmd/redalert":       {"redalert/internal/", "redalert/alerting", "redalert/ingest", "redalert/schemas"},
-	"redalert/cmd/redalert-bench": {},
-	"redalert/cmd/redalert-train": {"redalert/internal/train", "redalert/signals/text"},
+	"redalert/cmd/redalert-bench": {"redalert/signals/text", "redalert/signals/text/encoder"},
 }
 
 type pkg struct {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 
 	"redalert/schemas"
 )
@@ -36,6 +37,15 @@ type Message struct {
 
 // Flagged reports whether the message is for review or red: label 1.
 func (m Message) Flagged() bool { return m.Level != schemas.LevelNone }
+
+// Part names the brief that a message was written to: everyday messages are
+// what customers mostly write, subtle ones were written to be hard.
+func (m Message) Part() string {
+	if len(m.ID) > 0 && strings.Contains("ijklu", m.ID[:1]) {
+		return "everyday"
+	}
+	return "subtle"
+}
 
 // ReadCorpus reads a file of the corpus; an unknown field is an error.
 func ReadCorpus(path string) ([]Message, error) {

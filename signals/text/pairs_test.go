@@ -97,7 +97,7 @@ func TestFindLeavesNoGarbage(t *testing.T) {
 	}
 	s := strings.Repeat("The team was kind and on time, see you in May. ", 5)
 	m := model(t)
-	if n := testing.AllocsPerRun(200, func() { m.Predict(s, Hints{}); DefaultFinder().Find(s) }); n > 1 {
+	if n := testing.AllocsPerRun(200, func() { m.Score(s); DefaultFinder().Find(s) }); n > 1 {
 		t.Errorf("%.0f allocations a message", n)
 	}
 }

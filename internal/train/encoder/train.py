@@ -1,0 +1,221 @@
+"""Fine-tunes the second stage of the text model and writes it for Go:
+
+    pip install -r requirements.txt
+    python train.py --start MODEL_FOLDER --data DIR --out encoder.bin
+
+MODEL_FOLDER holds all-MiniLM-L6-v2 (model.safetensors, vocab.txt), DIR the
+public sets (text/*.jsonl.gz). The same data, options and versions give the same
+weights on one machine. Afterwards `redalert train` joins the stages.
+
+--hold SET,SET keeps public sets out and measures on them; --share 0.5 trains on
+half of the corpus, for the learning curve.
+"""
+
+import argparse
+import random
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+from torch.nn import functional as F
+
+import data
+import export
+import golden
+from model import HEADS, Encoder
+
+OUTPUTS = ["flag", "red"] + ["cat:" + c for c in data.CATEGORIES]
+MAX, QUESTION = 128, 32  # tokens of an input, and of its question
+CORPUS = Path(__file__).parents[3] / "signals/text/corpus"
+
+# How much each head counts beside the flag's.
+RED, CATEGORY, WORD = 0.5, 0.5, 0.3
+CATEGORY_WEIGHT = 3.0  # of a category that is there, beside one that is not
+
+
+class Input:
+    """An example as tokens; words has a target for each token, -1 where there is none."""
+
+    def __init__(self, tok: Tokenizer, ex: data.Example, most: int = MAX) -> None:
+        self.example = ex
+        coded = tok.encode(ex.text, add_special_tokens=False)
+        ids, spans = coded.ids, coded.offsets
+        asked = tok.encode(ex.question, add_special_tokens=False).ids[:QUESTION] if ex.question else []
+        cls, sep = tok.token_to_id("[CLS]"), tok.token_to_id("[SEP]")
+        before = [cls] + (asked + [sep] if asked else [])
+        room = max(most - len(before) - 1, 8)
+        if len(ids) > room:  # as signals/text/encoder: the beginning and the end
+            head, tail = room - room // 4, room // 4
+            ids, spans = ids[:head] + ids[-tail:], spans[:head] + spans[-tail:]
+        self.ids = before + ids + [sep]
+        self.types = [0] * len(before) + [1 if asked else 0] * (len(ids) + 1)
+        self.words = [-1.0] * len(self.ids)
+        for w in ex.words or []:
+            at = ex.text.find(w)
+            for i, (start, end) in enumerate(spans):
+                t = len(before) + i
+                self.words[t] = max(self.words[t], float(at < end and start < at + len(w)))
+
+
+def batches(inputs: list[Input], tokens: int, rng: random.Random | None) -> list[list[Input]]:
+    """Inputs of like length together, at most so many tokens a batch; in random order with rng."""
+    inputs = sorted(inputs, key=lambda i: (len(i.ids), rng.random() if rng else 0))
+    out: list[list[Input]] = []
+    for i in inputs:
+        if not out or (len(out[-1]) + 1) * len(i.ids) > tokens:
+            out.append([])
+        out[-1].append(i)
+    if rng:
+        rng.shuffle(out)
+    return out
+
+
+def tensors(batch: list[Input]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    n = max(len(i.ids) for i in batch)
+    ids, types = (torch.zeros(len(batch), n, dtype=torch.long) for _ in range(2))
+    mask = torch.zeros(len(batch), n, dtype=torch.bool)
+    words = torch.full((len(batch), n), -1.0)
+    for row, i in enumerate(batch):
+        k = len(i.ids)
+        ids[row, :k], types[row, :k] = torch.tensor(i.ids), torch.tensor(i.types)
+        mask[row, :k], words[row, :k] = True, torch.tensor(i.words)
+    return ids, types, mask, words
+
+
+def targets(batch: list[Input]) -> torch.Tensor:
+    """What each output should say; -1 where it is not known."""
+    y = torch.full((len(batch), len(OUTPUTS)), -1.0)
+    for row, i in enumerate(batch):
+        y[row, 0] = i.example.flag
+        if i.example.red is not None:
+            y[row, 1] = i.example.red
+            y[row, 2:] = torch.tensor([float(c in i.example.categories) for c in data.CATEGORIES])
+    return y
+
+
+def loss_of(logits: torch.Tensor, word_logits: torch.Tensor, y: torch.Tensor, words: torch.Tensor) -> torch.Tensor:
+    """Binary cross-entropy of what is known."""
+    weight = torch.ones(len(OUTPUTS))
+    weight[2:] = CATEGORY_WEIGHT
+    each = F.binary_cross_entropy_with_logits(logits, y.clamp(min=0), pos_weight=weight, reduction="none") * (y >= 0)
+    total = each[:, 0].mean() + RED * each[:, 1].mean() + CATEGORY * each[:, 2:].sum(1).mean()
+    said = (words >= 0).float()
+    if said.any():
+        word = F.binary_cross_entropy_with_logits(word_logits, words.clamp(min=0), reduction="none") * said
+        total = total + WORD * word.sum() / said.sum()
+    return total
+
+
+def predict(model: Encoder, tok: Tokenizer, examples: list[data.Example]) -> np.ndarray:
+    model.eval()
+    inputs = [Input(tok, ex) for ex in examples]
+    place = {id(i): n for n, i in enumerate(inputs)}
+    out = np.zeros((len(inputs), len(OUTPUTS)), dtype=np.float32)
+    with torch.no_grad():
+        for batch in batches(inputs, 4096, None):
+            ids, types, mask, _ = tensors(batch)
+            out[[place[id(i)] for i in batch]] = model(ids, types, mask)[0].numpy()
+    model.train()
+    return out
+
+
+def auroc(p: np.ndarray, y: np.ndarray) -> float:
+    """Mann-Whitney; ties are not seen, since logits have none."""
+    rank = np.empty(len(p))
+    rank[np.argsort(p, kind="stable")] = np.arange(1, len(p) + 1)
+    red = y == 1
+    n, m = red.sum(), (~red).sum()
+    return float((rank[red].sum() - n * (n + 1) / 2) / (n * m)) if n and m else float("nan")
+
+
+def report(name: str, model: Encoder, tok: Tokenizer, examples: list[data.Example]) -> None:
+    p = predict(model, tok, examples)
+    y = np.array([e.flag for e in examples])
+    hit = ((p[:, 0] > 0) & (y == 1)).sum()
+    f1 = 2 * hit / max((p[:, 0] > 0).sum() + y.sum(), 1)
+    print(f"{name}: {len(y)} messages, AUROC {auroc(p[:, 0], y):.4f}, F1 {f1:.3f}", flush=True)
+
+
+def start(folder: Path) -> tuple[Encoder, list[str], Tokenizer]:
+    """The network with published weights and new heads, over the words worth keeping."""
+    state = load_file(folder / "model.safetensors")
+    vocab = (folder / "vocab.txt").read_text(encoding="utf-8").split("\n")
+    keep = export.keepable([w for w in vocab if w])
+    state["embeddings.word_embeddings.weight"] = state["embeddings.word_embeddings.weight"][keep]
+    words = [vocab[i] for i in keep]
+    model = Encoder(len(words), len(OUTPUTS))
+    missing, _ = model.load_state_dict(state, strict=False)
+    if any(not m.startswith(("sentence.", "word.")) for m in missing):
+        raise KeyError(f"{folder} lacks {missing}")
+    return model, words, golden.tokenizer(words)
+
+
+def fit(model: Encoder, plan: list[list[list[Input]]], rate: float) -> None:
+    """AdamW; the rate rises over the first 6 % of the steps and falls to zero.
+    Word embeddings stay as they are."""
+    model.embeddings["word_embeddings"].weight.requires_grad_(False)
+    heads = list(model.sentence.parameters()) + list(model.word.parameters())
+    body = [p for n, p in model.named_parameters() if p.requires_grad and not n.startswith(("sentence.", "word."))]
+    optimizer = torch.optim.AdamW([{"params": body, "lr": rate}, {"params": heads, "lr": 1e-3}], weight_decay=0.01)
+    total = sum(map(len, plan))
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda s: min((s + 1) / (0.06 * total), max(total - s, 0) / (0.94 * total)))
+    begun, step, mean = time.monotonic(), 0, 0.0
+    model.train()
+    for batch in (b for epoch in plan for b in epoch):
+        ids, types, mask, words = tensors(batch)
+        loss = loss_of(*model(ids, types, mask), targets(batch), words)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(body, 1.0)
+        optimizer.step()
+        schedule.step()
+        step, mean = step + 1, 0.98 * mean + 0.02 * loss.item()
+        if step % 50 == 0:
+            left = (time.monotonic() - begun) * (total - step) / step / 60
+            print(f"{step}/{total} loss {mean / (1 - 0.98**step):.3f}, {left:.0f} minutes left", flush=True)
+
+
+def main() -> None:
+    a = argparse.ArgumentParser()
+    a.add_argument("--start", type=Path, required=True)
+    a.add_argument("--data", type=Path, required=True)
+    a.add_argument("--out", type=Path, required=True)
+    a.add_argument("--version", default="encoder-1")
+    a.add_argument("--hold", default="")
+    a.add_argument("--share", type=float, default=1.0)
+    a.add_argument("--epochs", type=int, default=4)
+    a.add_argument("--rows", type=int, default=350, help="of a public set, an epoch")
+    a.add_argument("--short", type=int, default=56, help="tokens of a public text")
+    a.add_argument("--rate", type=float, default=1e-4)
+    a.add_argument("--tokens", type=int, default=1024, help="of a batch")
+    a.add_argument("--seed", type=int, default=7)
+    a.add_argument("--threads", type=int, default=1)
+    args = a.parse_args()
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(args.seed)
+    torch.use_deterministic_algorithms(True)
+    rng = random.Random(args.seed)
+    model, words, tok = start(args.start)
+    held = [h for h in args.hold.split(",") if h]
+    own = [Input(tok, ex) for ex in data.corpus(CORPUS / "train.jsonl", "train", args.share)]
+    sets = [data.public(args.data, n) for n in data.PUBLIC if n not in held]
+    plan = []
+    for _ in range(args.epochs):
+        drawn = [Input(tok, ex, args.short) for rows in sets for ex in data.draw(rows, args.rows, rng)]
+        plan.append(batches(own + drawn, args.tokens, rng))
+    fit(model, plan, args.rate)
+    config = {"version": args.version, "outputs": OUTPUTS, "num_attention_heads": HEADS, "max_tokens": MAX, "question_tokens": QUESTION}
+    state = {n: p for n, p in model.state_dict().items() if not n.startswith(("sentence.", "word."))}
+    export.export(state, words, list(range(len(words))), model.heads(), config, args.out)
+    report("corpus, held back", model, tok, data.corpus(CORPUS / "train.jsonl", "held"))
+    report("corpus, test part", model, tok, data.corpus(CORPUS / "test.jsonl"))
+    for name in held:
+        report(f"{name}, never seen", model, tok, data.public(args.data, name, "dev"))
+
+
+if __name__ == "__main__":
+    main()

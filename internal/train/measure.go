@@ -1,0 +1,150 @@
+package train
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+
+	"redalert/internal/eval"
+	"redalert/schemas"
+	"redalert/signals"
+	"redalert/signals/text"
+)
+
+// Measured is how a model does on a part of the corpus.
+type Measured struct {
+	eval.Report
+	Recall map[schemas.Category]Share // flagged messages of a category whose verdict names it
+	// Of pairs in a group of which one is to be flagged and one is not: those
+	// where the first has the higher probability, and where only the first is
+	// flagged.
+	PairsOrdered, PairsApart Share
+}
+
+// Share is Of out of N.
+type Share struct{ Of, N int }
+
+// Value is the share, 0 of none.
+func (s Share) Value() float64 {
+	if s.N == 0 {
+		return 0
+	}
+	return float64(s.Of) / float64(s.N)
+}
+
+func (s *Share) count(yes bool) {
+	s.N++
+	if yes {
+		s.Of++
+	}
+}
+
+// MeasureCorpus scores messages as the pipeline would, rules included.
+func MeasureCorpus(m signals.TextModel, ms []Message) Measured {
+	vs := make([]schemas.Verdict, len(ms))
+	each(len(ms), func(i int) { vs[i] = signals.Score(ms[i].event(), signals.CustomerContext{}, m) })
+	out := Measured{Recall: map[schemas.Category]Share{}}
+	var xs []eval.Labelled
+	groups := map[string][]int{}
+	for i, msg := range ms {
+		xs = append(xs, eval.Labelled{P: vs[i].Probability, Red: msg.Flagged()})
+		if msg.Group != "" {
+			groups[msg.Group] = append(groups[msg.Group], i)
+		}
+		for _, c := range msg.Categories {
+			s := out.Recall[c]
+			s.count(slices.Contains(vs[i].Categories, c))
+			out.Recall[c] = s
+		}
+	}
+	out.Report = eval.Measure(xs)
+	for _, g := range groups {
+		for _, a := range g {
+			for _, b := range g {
+				if ms[a].Flagged() && !ms[b].Flagged() {
+					out.PairsOrdered.count(vs[a].Probability > vs[b].Probability)
+					out.PairsApart.count(flagged(vs[a].Probability) && !flagged(vs[b].Probability))
+				}
+			}
+		}
+	}
+	return out
+}
+
+// event is the message as an answer, a mail or a review that arrives.
+func (m Message) event() schemas.Event {
+	source, kind := schemas.SourceSurvey, schemas.SurveyAnswered // also the customer's words beside an order
+	switch m.Channel {
+	case "email":
+		source, kind = schemas.SourceEmail, schemas.EmailReceived
+	case "review":
+		source, kind = schemas.SourceReview, schemas.ReviewPosted
+	}
+	data, _ := json.Marshal(schemas.Feedback{SourceType: source, FieldType: schemas.FieldText, FieldLabel: m.Question, ValueText: m.Text})
+	return schemas.Event{ID: m.ID, Source: "corpus", Type: kind, NativeID: m.ID, OccurredAt: time.Unix(0, 0).UTC(), Data: data}
+}
+
+// Intent is a kind of service request of a probe, which no model is trained on.
+type Intent struct {
+	Set, Name string
+	Quiet     bool // must not be flagged; else must be
+	Flagged   Share
+}
+
+// Intents of the probes: neutral requests, and requests that are red.
+var intents = map[string]bool{ // quiet
+	"country_support": true, "order_physical_card": true, "exchange_rate": true, "age_limit": true, "newsletter_subscription": true,
+	"create_account": true, "delivery_options": true, "check_payment_methods": true, "atm_support": true, "delivery_period": true,
+	"card_acceptance": true, "supported_cards_and_currencies": true, "visa_or_mastercard": true, "fiat_currency_support": true,
+	"complaint": false, "cancel_order": false, "get_refund": false, "transaction_charged_twice": false,
+	"card_payment_fee_charged": false, "Refund_not_showing_up": false, "terminate_account": false,
+}
+
+// Probes flags the requests of the probes by intent.
+func probes(m *text.Cascade, data string) ([]Intent, error) {
+	var out []Intent
+	for _, set := range []string{"probe_banking77", "probe_bitext"} {
+		texts := map[string][]Text{}
+		err := Gzipped(data+"/text/"+set+".jsonl.gz", func(b []byte) error {
+			var l struct{ Text, Intent string }
+			err := json.Unmarshal(b, &l)
+			if _, ok := intents[l.Intent]; ok && len(texts[l.Intent]) < maxProbe {
+				texts[l.Intent] = append(texts[l.Intent], Text{Text: l.Text})
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		for name, ts := range texts {
+			in := Intent{Set: set, Name: name, Quiet: intents[name]}
+			for _, x := range predictAll(ts, func(t Text) float64 { return m.Predict(t.Text, text.Hints{}).Probability }) {
+				in.Flagged.count(flagged(x.P))
+			}
+			out = append(out, in)
+		}
+	}
+	slices.SortFunc(out, func(a, b Intent) int {
+		if a.Quiet != b.Quiet {
+			if a.Quiet {
+				return -1
+			}
+			return 1
+		}
+		return compareStrings(a.Set+a.Name, b.Set+b.Name)
+	})
+	return out, nil
+}
+
+// maxProbe is how many requests of an intent are asked about at most.
+const maxProbe = 150
+
+func compareStrings(a, b string) int {
+	if a < b {
+		return -1
+	}
+	if a > b {
+		return 1
+	}
+	return 0
+}

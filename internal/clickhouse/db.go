@@ -79,6 +79,7 @@ type DB struct {
 // hooks are moments that tests hold or watch.
 type hooks struct {
 	beforeInsert, beforeSend func(table string)
+	beforeSettle             func()
 }
 
 // Open checks the configuration and connects to nothing: a server that is down

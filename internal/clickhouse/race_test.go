@@ -63,6 +63,36 @@ func TestRaceOfTwoScorers(t *testing.T) {
 	}
 }
 
+// TestRaceMergedAway: parts merge between a scorer's insert and its look for
+// rivals, so that only one row is left to see. Whoever stored first still stands,
+// and both are answered it.
+func TestRaceMergedAway(t *testing.T) {
+	for name, scoredAt := range map[string]time.Duration{"the second scored earlier": -time.Hour, "later": time.Hour, "at the same instant": 0} {
+		t.Run(name, func(t *testing.T) {
+			c := database(t, servertest.ClickHouse(t))
+			first, second := connect(t, c), connect(t, c)
+			second.hooks.beforeInsert = func(table string) {
+				if table != "events" {
+					return
+				}
+				second.hooks.beforeInsert = nil
+				if v := mustStore(t, first, mail("x", 0.25)); v[0].Probability != 0.25 {
+					t.Errorf("the first is answered %v", v[0].Probability)
+				}
+			}
+			second.hooks.beforeSettle = func() { exec(t, first, "OPTIMIZE TABLE events FINAL") }
+			late := mail("x", 0.75)
+			late.Verdict.ScoredAt = late.Verdict.ScoredAt.Add(scoredAt)
+			if v := mustStore(t, second, late); v[0].Probability != 0.25 {
+				t.Errorf("the second is answered %v", v[0].Probability)
+			}
+			if p := standing(t, first, "x"); p != 0.25 {
+				t.Errorf("%v stands", p)
+			}
+		})
+	}
+}
+
 // TestTwoScorersAtOnce: two processes that store the same events with verdicts of
 // their own are both answered the same verdicts, which stand.
 func TestTwoScorersAtOnce(t *testing.T) {

@@ -56,6 +56,9 @@ func (d *DB) store(ctx context.Context, b *batch) error {
 	if err := d.insertEvents(ctx, fresh, writer); err != nil {
 		return err
 	}
+	if d.hooks.beforeSettle != nil {
+		d.hooks.beforeSettle()
+	}
 	// With the events in, their verdicts and their orders have nothing to do
 	// with each other.
 	both, ctx := errgroup.WithContext(ctx)

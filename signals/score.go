@@ -238,7 +238,7 @@ func (f *facts) addTopics(v *schemas.Verdict, p text.Prediction) {
 // neither rules nor lexicon named, with the words that carried the decision, and
 // where nobody knows what it is about those words alone.
 func (f *facts) addRead(v *schemas.Verdict, p text.Prediction, about bool) {
-	marks := p.Spans
+	marks, last := p.Spans, (*schemas.Reason)(nil)
 	for _, c := range p.Categories {
 		if slices.Contains(v.Categories, c) {
 			continue
@@ -249,6 +249,14 @@ func (f *facts) addRead(v *schemas.Verdict, p text.Prediction, about bool) {
 			span := marks[0].Span
 			r.Span, marks = &span, marks[1:]
 		}
+		v.Reasons, last = append(v.Reasons, r), &r
+	}
+	for _, m := range marks { // the other places of what was named last
+		if last == nil {
+			break
+		}
+		r, span := *last, m.Span
+		r.Span = &span
 		v.Reasons = append(v.Reasons, r)
 	}
 	if about || len(v.Reasons) > 0 {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"redalert/internal/eval"
 	"redalert/schemas"
 	"redalert/signals/text"
 	"redalert/signals/text/encoder"
@@ -92,15 +93,6 @@ func fitJoint(version string, enc *encoder.Encoder, rs []reading) text.Joint {
 	return j
 }
 
-// quantile is the value below which a share of xs lies (nearest rank); 0 of none.
-func quantile(xs []float64, share float64) float64 {
-	if len(xs) == 0 {
-		return 0
-	}
-	slices.Sort(xs)
-	return xs[min(len(xs)-1, int(share*float64(len(xs))))]
-}
-
 // weightOf is how much a text counts in joining and calibrating.
 func weightOf(r reading) float64 {
 	if r.text.Message != nil {
@@ -156,29 +148,32 @@ func solve(h [3][3]float64, g [3]float64) (x [3]float64) {
 	return x
 }
 
-// categoryRecall is the share of a category's messages that its threshold must
-// find among those held back.
-const categoryRecall = 0.85
-
-// fitCategories sets each category's threshold so that categoryRecall of its
-// messages among the flagged ones are found, but not where the encoder is sure
-// that it is another (a logit under -3).
+// fitCategories sets each category's threshold where it tells the flagged
+// messages held back that are about it best from those that are not: the
+// greatest F1, ties to the lower threshold. No category is named for less than
+// a logit of lowestCategory.
 func fitCategories(j *text.Joint, enc *encoder.Encoder, rs []reading) {
 	for i, name := range enc.Outputs() {
 		c, ok := cutCategory(name)
 		if !ok {
 			continue
 		}
-		var logits []float64
+		var xs []eval.Labelled
 		for _, r := range rs {
-			if m := r.text.Message; m != nil && m.Flagged() && hasCategory(*m, c) {
-				logits = append(logits, float64(r.logits[i]))
+			if m := r.text.Message; m != nil && m.Flagged() {
+				xs = append(xs, eval.Labelled{P: sigmoid(float64(r.logits[i])), Red: hasCategory(*m, c)})
 			}
 		}
-		j.Categories[c] = max(-3, min(0, quantile(logits, 1-categoryRecall)))
+		best := eval.Measure(xs).Best.Threshold
+		j.Categories[c] = max(lowestCategory, math.Log(best/(1-best)))
 	}
-	j.Word = 0
+	j.Word = wordThreshold
 }
+
+const (
+	lowestCategory = -2.0
+	wordThreshold  = 0.0
+)
 
 func cutCategory(name string) (schemas.Category, bool) {
 	const prefix = "cat:"

@@ -209,17 +209,24 @@ func onLine(scores, probs []float64, z float64) float64 {
 	return round4(probs[i-1] + float64(share*(probs[i]-probs[i-1])))
 }
 
-// categories are those above their threshold, the surest first.
+// categories are those above their threshold, the surest first; if none is, the
+// one nearest to it.
 func (c *Cascade) categories(logits []float32) []schemas.Category {
 	var found []categoryOutput
-	for _, o := range c.category {
-		if logits[o.at] >= o.threshold {
+	var nearest categoryOutput
+	over := func(o categoryOutput) float32 { return logits[o.at] - o.threshold }
+	for i, o := range c.category {
+		if over(o) >= 0 {
 			found = append(found, o)
 		}
+		if i == 0 || over(o) > over(nearest) {
+			nearest = o
+		}
 	}
-	slices.SortStableFunc(found, func(a, b categoryOutput) int {
-		return -compare(logits[a.at]-a.threshold, logits[b.at]-b.threshold)
-	})
+	if len(found) == 0 && len(c.category) > 0 {
+		return []schemas.Category{nearest.category}
+	}
+	slices.SortStableFunc(found, func(a, b categoryOutput) int { return -compare(over(a), over(b)) })
 	out := make([]schemas.Category, len(found))
 	for i, o := range found {
 		out[i] = o.category

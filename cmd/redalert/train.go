@@ -13,6 +13,7 @@ import (
 func trainCmd() *cobra.Command {
 	o := train.Options{}
 	var folds []string
+	var drawn string
 	cmd := &cobra.Command{
 		Use: "train", Short: "Build the text model from the corpus and public sets", GroupID: "data", Args: noArgs,
 		Long: `For whoever changes the model, in a checkout of the source. Fits the first stage on
@@ -32,6 +33,9 @@ it never saw.`,
 				}
 				o.Folds = append(o.Folds, train.Fold{File: file, Without: strings.Split(without, ",")})
 			}
+			if drawn != "" {
+				return train.WriteDrawn(o.Corpus, drawn)
+			}
 			if o.Data == "" {
 				return usagef("--sets names the folder that holds text/*.jsonl.gz")
 			}
@@ -46,6 +50,7 @@ it never saw.`,
 	fs.StringVar(&o.Data, "sets", os.Getenv("REDALERT_TESTDATA"), "`DIR` of the public sets, text/*.jsonl.gz")
 	fs.StringVar(&o.Corpus, "corpus", "signals/text/corpus", "`DIR` of the corpus")
 	fs.StringVar(&o.Encoder, "encoder", "", "`FILE` of the second stage (default: the one in --output)")
+	fs.StringVar(&drawn, "drawn", "", "only write the messages drawn from the corpus's patterns to `FILE`, for the encoder's training")
 	fs.StringArrayVar(&folds, "fold", nil, "`FILE:SET,SET`: a second stage that never saw these sets")
 	fs.StringVarP(&o.Out, "output", "o", "signals/text", "`DIR` that gets weights.bin, encoder.bin and joint.json")
 	fs.StringVar(&o.Card, "card", "docs/model-card.md", "`FILE` of the model card; empty for none")

@@ -2,6 +2,7 @@ package train
 
 import (
 	"bufio"
+	"bytes"
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"redalert/schemas"
 	"redalert/signals/text"
@@ -150,6 +152,36 @@ func patternSet(dir string) (Set, error) {
 		}
 	}
 	return s, nil
+}
+
+// WriteDrawn writes the training part of the corpus's sentences and of the
+// messages drawn from its patterns to a file, a line {text, label} each: what
+// the encoder's trainer reads.
+func WriteDrawn(corpus, path string) error {
+	sentences, err := sentenceSet(corpus)
+	if err != nil {
+		return err
+	}
+	patterns, err := patternSet(corpus)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	for _, t := range slices.Concat(sentences.Train, patterns.Train) {
+		label := 0
+		if t.Red {
+			label = 1
+		}
+		if err := enc.Encode(struct {
+			Text  string `json:"text"`
+			Label int    `json:"label"`
+		}{t.Text, label}); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(path, b.Bytes(), 0o644)
 }
 
 func (s *Set) add(t Text, held bool) {

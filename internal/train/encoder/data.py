@@ -71,6 +71,12 @@ def public(folder: Path, name: str, split: str = "train") -> list[Example]:
     return [Example(r["text"], r["label"]) for r in rows if r["split"] == split]
 
 
+def drawn(path: Path) -> list[Example]:
+    """Messages drawn from patterns; label 1 is to be flagged."""
+    with open(path, encoding="utf-8") as file:
+        return [Example(r["text"], r["label"]) for r in map(json.loads, file)]
+
+
 def draw(rows: list[Example], n: int, rng: random.Random) -> list[Example]:
     """At most n rows, a quarter of them complaints at least where there are enough."""
     red = [r for r in rows if r.flag]

@@ -61,13 +61,17 @@ class Input:
 
 
 def batches(inputs: list[Input], tokens: int, rng: random.Random | None) -> list[list[Input]]:
-    """Inputs of like length together, at most so many tokens a batch; in random order with rng."""
-    inputs = sorted(inputs, key=lambda i: (len(i.ids), rng.random() if rng else 0))
+    """Inputs of like length together, at most so many tokens a batch; in random
+    order with rng. A minimal pair or triple stays in one batch."""
+    groups: dict[str, list[Input]] = {}
+    for n, i in enumerate(inputs):
+        groups.setdefault(i.example.group or f"#{n}", []).append(i)
+    longest = lambda group: max(len(i.ids) for i in group)
     out: list[list[Input]] = []
-    for i in inputs:
-        if not out or (len(out[-1]) + 1) * len(i.ids) > tokens:
+    for group in sorted(groups.values(), key=lambda g: (longest(g), rng.random() if rng else 0)):
+        if not out or (len(out[-1]) + len(group)) * longest(group) > tokens:
             out.append([])
-        out[-1].append(i)
+        out[-1].extend(group)
     if rng:
         rng.shuffle(out)
     return out
@@ -94,6 +98,17 @@ def targets(batch: list[Input]) -> torch.Tensor:
             y[row, 1] = i.example.red
             y[row, 2:] = torch.tensor([float(c in i.example.categories) for c in data.CATEGORIES])
     return y
+
+
+def pairs(batch: list[Input]) -> tuple[list[int], list[int]]:
+    """Rows of a batch that are the same message, once to be flagged and once not."""
+    flagged, quiet = [], []
+    for a, one in enumerate(batch):
+        for b, other in enumerate(batch):
+            if one.example.group and one.example.group == other.example.group and one.example.flag > other.example.flag:
+                flagged.append(a)
+                quiet.append(b)
+    return flagged, quiet
 
 
 def loss_of(logits: torch.Tensor, word_logits: torch.Tensor, y: torch.Tensor, words: torch.Tensor) -> torch.Tensor:
@@ -153,7 +168,7 @@ def start(folder: Path) -> tuple[Encoder, list[str], Tokenizer]:
     return model, words, golden.tokenizer(words)
 
 
-def fit(model: Encoder, plan: list[list[list[Input]]], rate: float) -> None:
+def fit(model: Encoder, plan: list[list[list[Input]]], rate: float, apart: float) -> None:
     """AdamW; the rate rises over the first 6 % of the steps and falls to zero.
     Word embeddings stay as they are."""
     model.embeddings["word_embeddings"].weight.requires_grad_(False)
@@ -167,7 +182,11 @@ def fit(model: Encoder, plan: list[list[list[Input]]], rate: float) -> None:
     model.train()
     for batch in (b for epoch in plan for b in epoch):
         ids, types, mask, words = tensors(batch)
-        loss = loss_of(*model(ids, types, mask), targets(batch), words)
+        logits, word_logits = model(ids, types, mask)
+        loss = loss_of(logits, word_logits, targets(batch), words)
+        flagged, quiet = pairs(batch)
+        if flagged and apart:  # Burges et al. 2005 (RankNet)
+            loss = loss + apart * F.softplus(logits[quiet, 0] - logits[flagged, 0]).sum() / len(batch)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(body, 1.0)
@@ -191,6 +210,8 @@ def main() -> None:
     a.add_argument("--rows", type=int, default=350, help="of a public set, an epoch")
     a.add_argument("--short", type=int, default=56, help="tokens of a public text")
     a.add_argument("--rate", type=float, default=1e-4)
+    a.add_argument("--apart", type=float, default=0.5, help="how much the order within a minimal pair counts")
+    a.add_argument("--drawn", type=Path, help="messages drawn from patterns, as redalert train --drawn writes them")
     a.add_argument("--tokens", type=int, default=1024, help="of a batch")
     a.add_argument("--seed", type=int, default=7)
     a.add_argument("--threads", type=int, default=1)
@@ -203,11 +224,13 @@ def main() -> None:
     held = [h for h in args.hold.split(",") if h]
     own = [Input(tok, ex) for ex in data.corpus(CORPUS / "train.jsonl", "train", args.share)]
     sets = [data.public(args.data, n) for n in data.PUBLIC if n not in held]
+    if args.drawn:
+        sets.append(data.drawn(args.drawn))
     plan = []
     for _ in range(args.epochs):
         drawn = [Input(tok, ex, args.short) for rows in sets for ex in data.draw(rows, args.rows, rng)]
         plan.append(batches(own + drawn, args.tokens, rng))
-    fit(model, plan, args.rate)
+    fit(model, plan, args.rate, args.apart)
     config = {"version": args.version, "outputs": OUTPUTS, "num_attention_heads": HEADS, "max_tokens": MAX, "question_tokens": QUESTION}
     state = {n: p for n, p in model.state_dict().items() if not n.startswith(("sentence.", "word."))}
     export.export(state, words, list(range(len(words))), model.heads(), config, args.out)

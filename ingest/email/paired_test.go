@@ -5,29 +5,18 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"redalert/internal/lane"
 )
 
 // pairedFloor is what Trim must reach on the 32 published pairs; README.md
 // states the same figure.
 const pairedFloor = 31
 
-// mailSamples answers the folder of real mails, kept outside the repository.
-func mailSamples(t testing.TB, sub string) string {
-	dir := os.Getenv("REDALERT_TESTDATA")
-	if dir == "" {
-		const advice = "SKIPPED: REDALERT_TESTDATA is not set; the real mails are not in the repository"
-		if os.Getenv("CI") == "true" {
-			t.Fatal(advice)
-		}
-		t.Skip(advice)
-	}
-	return filepath.Join(dir, "mail", sub)
-}
-
 func squash(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 func TestTrimPaired(t *testing.T) {
-	files, _ := filepath.Glob(filepath.Join(mailSamples(t, "paired"), "*.mail.txt"))
+	files, _ := filepath.Glob(filepath.Join(lane.Data(t, "mail/paired"), "*.mail.txt"))
 	if len(files) != 32 {
 		t.Fatalf("%d pairs found, want 32", len(files))
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"redalert/internal/lane"
 	"redalert/internal/linear"
 )
 
@@ -147,7 +148,7 @@ func TestTrimSamples(t *testing.T) {
 		"willdurand/email_with_from_headers.txt":           {"My email is", ""},
 		"willdurand/email_issue_77.txt":                    {"Text paragraph 2", "a écrit"},
 	} {
-		raw, err := os.ReadFile(filepath.Join(mailSamples(t, ""), file))
+		raw, err := os.ReadFile(filepath.Join(lane.Data(t, "mail/"), file))
 		if err != nil {
 			t.Error(err)
 			continue
@@ -158,7 +159,7 @@ func TestTrimSamples(t *testing.T) {
 		}
 	}
 	for _, kind := range []string{"talon/standard_replies/*.eml", "talon/html_replies/*.html"} {
-		files, _ := filepath.Glob(filepath.Join(mailSamples(t, ""), kind))
+		files, _ := filepath.Glob(filepath.Join(lane.Data(t, "mail/"), kind))
 		if len(files) < 9 {
 			t.Errorf("%s: %d samples", kind, len(files))
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"redalert/internal/importer"
+	"redalert/internal/lane"
 )
 
 // TestEvaluateChurn: half the customers come every week throughout, half stop in
@@ -67,13 +68,6 @@ func TestEvaluateChurn(t *testing.T) {
 // features (0.840 and 0.733, measured apart from this code); over the cut-offs of
 // a set it is better calibrated than BG/NBD.
 func TestChurnOnRealOrders(t *testing.T) {
-	dir := os.Getenv("REDALERT_TESTDATA")
-	if dir == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("REDALERT_TESTDATA is not set: churn_risk was not measured")
-		}
-		t.Skip("SKIPPED: REDALERT_TESTDATA is not set, churn_risk was not measured")
-	}
 	const retail, cdnow = "orders/online_retail_2010-12_2011-06.csv.gz", "orders/CDNOW_master.txt"
 	for _, c := range []struct {
 		file, preset string
@@ -87,7 +81,7 @@ func TestChurnOnRealOrders(t *testing.T) {
 		{cdnow, "cdnow", 90, []string{"1997-09-30", "1997-12-31", "1998-03-31"}, map[string]float64{"1998-03-31": 0.840}, 0.03},
 		{cdnow, "cdnow", 60, []string{"1998-04-30"}, nil, 0.03},
 	} {
-		e, err := EvaluateChurn(t.Context(), ChurnOptions{Files: []string{filepath.Join(dir, c.file)}, Map: c.preset, Horizon: c.horizon, At: c.at})
+		e, err := EvaluateChurn(t.Context(), ChurnOptions{Files: []string{lane.Data(t, c.file)}, Map: c.preset, Horizon: c.horizon, At: c.at})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"redalert/internal/lane"
 )
 
 // imported runs import --json and answers its report and exit code.
@@ -110,7 +112,7 @@ func TestContractImportRealData(t *testing.T) {
 		}
 	}
 	head := func(name string, n int) string {
-		in, err := os.Open(testdata(t, name))
+		in, err := os.Open(lane.Data(t, name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -130,9 +132,9 @@ func TestContractImportRealData(t *testing.T) {
 	}
 	run("retail", "orders", head("orders/online_retail_2010-12_2011-06.csv.gz", 4001), "online-retail", 4000)
 	run("cdnow", "orders", head("orders/CDNOW_master.txt", 2001), "cdnow", 2000)
-	run("lounge", "reviews", testdata(t, "shapes/reviews_lounge.csv"), "lounge-reviews", 2264)
-	run("forms", "surveys", testdata(t, "shapes/survey_google_forms_export.csv"), "google-forms", 190)
-	mails, err := filepath.Glob(testdata(t, "mail/paired/*.mail.txt"))
+	run("lounge", "reviews", lane.Data(t, "shapes/reviews_lounge.csv"), "lounge-reviews", 2264)
+	run("forms", "surveys", lane.Data(t, "shapes/survey_google_forms_export.csv"), "google-forms", 190)
+	mails, err := filepath.Glob(lane.Data(t, "mail/paired/*.mail.txt"))
 	if err != nil || len(mails) == 0 {
 		t.Fatal("no mails")
 	}

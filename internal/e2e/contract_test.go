@@ -319,17 +319,3 @@ func (s *sinkSession) Data(r io.Reader) error {
 	s.sink.mails = append(s.sink.mails, received{s.to, m.Header, string(raw)})
 	return nil
 }
-
-// testdata answers a file of the development data, or skips.
-func testdata(t testing.TB, name string) string {
-	t.Helper()
-	dir := os.Getenv("REDALERT_TESTDATA")
-	if dir == "" {
-		const advice = "REDALERT_TESTDATA is not set: the test of the real data sets is left out"
-		if os.Getenv("CI") == "true" {
-			t.Fatal(advice)
-		}
-		t.Skip(advice)
-	}
-	return filepath.Join(dir, name)
-}

@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"redalert/internal/lane"
 )
 
 // TestCrash feeds every door at once, kills the server (and imports) at random
@@ -22,9 +24,7 @@ import (
 // doubled or half done. SIGKILL does not prove fsync: that synchronous=FULL is
 // set is asserted beside the store.
 func TestCrash(t *testing.T) {
-	if testing.Short() {
-		t.Skip("the crash test is long")
-	}
+	lane.Long(t, "the crash test")
 	c := newCrash(t, newWorld(t))
 	c.t.Logf("%d kills", *kills)
 	c.rounds()

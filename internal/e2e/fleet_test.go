@@ -13,6 +13,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 
+	"redalert/internal/lane"
 	"redalert/internal/servertest"
 )
 
@@ -29,9 +30,7 @@ type fleet struct {
 // of redalert runs yet.
 func newFleet(t testing.TB, secure bool) *fleet {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("three servers take long")
-	}
+	lane.Long(t, "three servers")
 	f := &fleet{procs: map[string]*server{}, kafka: servertest.Kafka(t, servertest.KafkaOptions{Secure: secure}),
 		clickhouse: servertest.OwnClickHouse(t), postgres: servertest.OwnPostgres(t)}
 	f.world = newWorld(t)

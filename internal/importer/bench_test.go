@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"redalert/ingest"
+	"redalert/internal/lane"
 )
 
 // nothing accepts everything and keeps nothing.
@@ -40,13 +41,13 @@ func bench(b *testing.B, o Options, rows int64) {
 
 // What reading, bringing together and mapping cost, without a store.
 func BenchmarkOnlineRetail(b *testing.B) {
-	bench(b, options(Orders, "online-retail", realData(b, retailFile)), 245_903)
+	bench(b, options(Orders, "online-retail", lane.Data(b, retailFile)), 245_903)
 }
 
 func BenchmarkCDNOW(b *testing.B) {
-	bench(b, options(Orders, "cdnow", realData(b, "orders/CDNOW_master.txt")), 69_659)
+	bench(b, options(Orders, "cdnow", lane.Data(b, "orders/CDNOW_master.txt")), 69_659)
 }
 
 func BenchmarkLounge(b *testing.B) {
-	bench(b, options(Reviews, "lounge-reviews", realData(b, "shapes/reviews_lounge.csv")), 2264)
+	bench(b, options(Reviews, "lounge-reviews", lane.Data(b, "shapes/reviews_lounge.csv")), 2264)
 }

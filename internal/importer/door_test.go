@@ -12,6 +12,7 @@ import (
 	"redalert/ingest"
 	"redalert/ingest/email"
 	"redalert/ingest/file"
+	"redalert/internal/lane"
 	"redalert/internal/sqlite"
 	"redalert/schemas"
 )
@@ -58,7 +59,7 @@ func TestRealThroughTheDoor(t *testing.T) {
 		if raced && c.want.Read > 10_000 {
 			continue
 		}
-		o := options(c.kind, c.preset, realData(t, c.path))
+		o := options(c.kind, c.preset, lane.Data(t, c.path))
 		o.Business.Currency = c.currency
 		_, ports := store(t, o.Business)
 		rep, err := Run(t.Context(), o, ports)
@@ -107,7 +108,7 @@ func TestReplayThroughTheDoor(t *testing.T) {
 // BenchmarkOnlineRetailStored imports into the embedded store; compare its
 // rows/s with BenchmarkRawInserts in the same run (goal: at least half).
 func BenchmarkOnlineRetailStored(b *testing.B) {
-	o := options(Orders, "online-retail", realData(b, retailFile))
+	o := options(Orders, "online-retail", lane.Data(b, retailFile))
 	for b.Loop() {
 		_, ports := store(b, o.Business)
 		if rep, err := Run(b.Context(), o, ports); err != nil || rep.Accepted != 12_037 {
@@ -123,7 +124,7 @@ func BenchmarkOnlineRetailStored(b *testing.B) {
 // BenchmarkRawInserts is the peer: the same lines read and inserted as rows,
 // one durable transaction for each thousand.
 func BenchmarkRawInserts(b *testing.B) {
-	path := realData(b, retailFile)
+	path := lane.Data(b, retailFile)
 	for b.Loop() {
 		if n := rawInserts(b, path); n != 245_903 {
 			b.Fatalf("%d lines", n)

@@ -145,20 +145,6 @@ func mustRun(t testing.TB, d *door, o Options) Report {
 	return rep
 }
 
-// realData is a file of the development data; tests that need it are skipped
-// where it is absent, and fail in CI.
-func realData(t testing.TB, name string) string {
-	t.Helper()
-	dir := os.Getenv("REDALERT_TESTDATA")
-	if dir == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("REDALERT_TESTDATA is not set: %s was not read", name)
-		}
-		t.Skipf("SKIPPED: REDALERT_TESTDATA is not set, %s was not read", name)
-	}
-	return filepath.Join(dir, name)
-}
-
 func day(y int, m time.Month, d int) time.Time { return time.Date(y, m, d, 0, 0, 0, 0, time.UTC) }
 
 // raced says that the race detector is on: the large files then take minutes

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"redalert/ingest"
+	"redalert/internal/lane"
 	"redalert/schemas"
 )
 
@@ -22,7 +23,7 @@ const retailFile = "orders/online_retail_2010-12_2011-06.csv.gz"
 // −428,515.73.
 func TestRealOnlineRetail(t *testing.T) {
 	d := newDoor()
-	o := options(Orders, "online-retail", realData(t, retailFile))
+	o := options(Orders, "online-retail", lane.Data(t, retailFile))
 	want := Report{Read: 245_903, Events: 12_037, Accepted: 12_037, Adjustments: 758}
 	if got := mustRun(t, d, o); got != want {
 		t.Fatalf("first import: %+v, want %+v", got, want)
@@ -74,7 +75,7 @@ func TestRealOnlineRetail(t *testing.T) {
 func TestRealOnlineRetailMemory(t *testing.T) {
 	d := &scale{door: newDoor()}
 	d.keep = false
-	o := options(Orders, "online-retail", realData(t, retailFile))
+	o := options(Orders, "online-retail", lane.Data(t, retailFile))
 	for _, c := range []struct{ memory, most int64 }{{0, 96 << 20}, {1 << 20, 40 << 20}} {
 		o.Memory = c.memory
 		d.measure()
@@ -113,7 +114,7 @@ func (s *scale) Accept(ctx context.Context, items []ingest.Item) ([]ingest.Resul
 
 func TestRealCDNOW(t *testing.T) {
 	d := newDoor()
-	o := options(Orders, "cdnow", realData(t, "orders/CDNOW_master.txt"))
+	o := options(Orders, "cdnow", lane.Data(t, "orders/CDNOW_master.txt"))
 	o.Business.Currency = "USD"
 	if got, want := mustRun(t, d, o), (Report{Read: 69_659, Events: 69_659, Accepted: 69_659}); got != want {
 		t.Fatalf("%+v, want %+v", got, want)
@@ -133,7 +134,7 @@ func TestRealCDNOW(t *testing.T) {
 
 func TestRealLounge(t *testing.T) {
 	d := newDoor()
-	o := options(Reviews, "lounge-reviews", realData(t, "shapes/reviews_lounge.csv"))
+	o := options(Reviews, "lounge-reviews", lane.Data(t, "shapes/reviews_lounge.csv"))
 	if got, want := mustRun(t, d, o), (Report{Read: 2264, Events: 2264, Accepted: 2264}); got != want {
 		t.Fatalf("%+v, want %+v", got, want)
 	}
@@ -164,7 +165,7 @@ func TestRealLounge(t *testing.T) {
 
 func TestRealGoogleForms(t *testing.T) {
 	d := newDoor()
-	o := options(Surveys, "google-forms", realData(t, "shapes/survey_google_forms_export.csv"))
+	o := options(Surveys, "google-forms", lane.Data(t, "shapes/survey_google_forms_export.csv"))
 	got := mustRun(t, d, o)
 	// One of the 70 free texts is a bare "No", which is a choice.
 	// Answered cells without "N/A do not use", counted independently.
@@ -188,7 +189,7 @@ func TestRealGoogleForms(t *testing.T) {
 }
 
 func TestRealMailTexts(t *testing.T) {
-	dir := realData(t, "mail")
+	dir := lane.Data(t, "mail")
 	d := newDoor()
 	want := 0
 	err := filepath.WalkDir(dir, func(p string, e os.DirEntry, err error) error {

@@ -202,7 +202,7 @@ func TestBrokenValue(t *testing.T) {
 }
 
 func TestSizes(t *testing.T) {
-	lane(t, func(t *testing.T, addr string) {
+	brokers(t, func(t *testing.T, addr string) {
 		l := open(t, config(addr))
 		large := event("large", "c")
 		large.Data = []byte(`{"text":"` + strings.Repeat("x", schemas.MaxEventBytes-500) + `"}`)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 
+	"redalert/internal/lane"
 	"redalert/internal/servertest"
 	"redalert/internal/storetest"
 	"redalert/schemas"
@@ -43,8 +44,8 @@ func fake(t testing.TB, opts ...kfake.Opt) *kfake.Cluster {
 	return c
 }
 
-// lane runs a test against the fake and against a real broker.
-func lane(t *testing.T, run func(t *testing.T, addr string)) {
+// brokers runs a test against the fake and against a real broker.
+func brokers(t *testing.T, run func(t *testing.T, addr string)) {
 	t.Run("fake", func(t *testing.T) { run(t, fake(t).ListenAddrs()[0]) })
 	t.Run("real", func(t *testing.T) { run(t, real(t)) })
 }
@@ -52,9 +53,7 @@ func lane(t *testing.T, run func(t *testing.T, addr string)) {
 // real answers the shared broker's address.
 func real(t testing.TB) string {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("SKIPPED: -short leaves the real broker out")
-	}
+	lane.Long(t, "the real broker")
 	return servertest.SharedKafka(t).Addr
 }
 
@@ -161,11 +160,11 @@ func conformance(addr string) func(t *testing.T) storetest.Pipeline {
 }
 
 func TestLog(t *testing.T) {
-	lane(t, func(t *testing.T, addr string) { storetest.Log(t, conformance(addr)) })
+	brokers(t, func(t *testing.T, addr string) { storetest.Log(t, conformance(addr)) })
 }
 
 func TestAlertLog(t *testing.T) {
-	lane(t, func(t *testing.T, addr string) { storetest.AlertLog(t, conformance(addr)) })
+	brokers(t, func(t *testing.T, addr string) { storetest.AlertLog(t, conformance(addr)) })
 }
 
 // event makes one of a customer; data is any JSON.

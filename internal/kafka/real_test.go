@@ -16,6 +16,7 @@ import (
 	kafkago "github.com/segmentio/kafka-go"
 
 	"redalert/ingest"
+	"redalert/internal/lane"
 	"redalert/internal/servertest"
 	"redalert/schemas"
 )
@@ -24,7 +25,7 @@ import (
 // events come in order, each event once, while one of the two goes and the
 // other takes over.
 func TestTwoConsumersShare(t *testing.T) {
-	lane(t, func(t *testing.T, addr string) {
+	brokers(t, func(t *testing.T, addr string) {
 		cfg := config(addr)
 		cfg.Partitions = 6
 		a := open(t, cfg)
@@ -88,7 +89,7 @@ func TestTwoConsumersShare(t *testing.T) {
 // TestMembersOfOneLogShare: a process may read a group with several goroutines;
 // each is a member of its own, each event is handed out once, in order.
 func TestMembersOfOneLogShare(t *testing.T) {
-	lane(t, func(t *testing.T, addr string) {
+	brokers(t, func(t *testing.T, addr string) {
 		cfg := config(addr)
 		cfg.Partitions = 6
 		l := open(t, cfg)
@@ -228,7 +229,7 @@ func secure(t *testing.T) *servertest.Broker {
 	real(t)
 	b := servertest.SharedKafka(t)
 	if b.TLSAddr == "" {
-		t.Skip("SKIPPED: the broker of REDALERT_TEST_KAFKA has no TLS listener that we know of")
+		lane.Missing(t, "the broker of REDALERT_TEST_KAFKA has no TLS listener that we know of")
 	}
 	return b
 }
@@ -310,7 +311,7 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 }
 
 func TestTopicSettings(t *testing.T) {
-	lane(t, func(t *testing.T, addr string) {
+	brokers(t, func(t *testing.T, addr string) {
 		cfg := config(addr)
 		cfg.Retention = 7 * 24 * time.Hour
 		l := open(t, cfg)

@@ -98,7 +98,7 @@ func TestPublishDoesNotWaitForABatchToFill(t *testing.T) {
 // TestFault_38: two partitions; the second member takes one of them over while
 // the first works on a batch.
 func TestFault_38_NaiveReaderRewindsTheOther(t *testing.T) {
-	lane(t, func(t *testing.T, addr string) {
+	brokers(t, func(t *testing.T, addr string) {
 		cfg := config(addr)
 		cfg.Partitions = 2
 		l := open(t, cfg)
@@ -145,7 +145,7 @@ func TestFault_38_NaiveReaderRewindsTheOther(t *testing.T) {
 }
 
 func TestFault_38_RebalanceInMidBatch(t *testing.T) {
-	lane(t, func(t *testing.T, addr string) {
+	brokers(t, func(t *testing.T, addr string) {
 		cfg := config(addr)
 		cfg.Partitions = 2
 		a := open(t, cfg)
@@ -330,7 +330,7 @@ func deleteRecords(t *testing.T, addr, topic string, upto int64) {
 }
 
 func TestFault_40_RetentionPassedTheOffset(t *testing.T) {
-	lane(t, func(t *testing.T, addr string) {
+	brokers(t, func(t *testing.T, addr string) {
 		var said captured
 		cfg := config(addr)
 		cfg.Log = said.log()

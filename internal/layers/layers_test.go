@@ -126,7 +126,8 @@ func TestImports(t *testing.T) {
 var testSupport = map[string][]string{
 	"redalert/internal/storetest":  {"redalert/schemas", "redalert/ingest", "redalert/signals", "redalert/alerting", "redalert/internal/auth"},
 	"redalert/internal/dovecot":    {},
-	"redalert/internal/servertest": {},
+	"redalert/internal/lane":       {},
+	"redalert/internal/servertest": {"redalert/internal/lane"},
 	"redalert/internal/e2e":        {"redalert/schemas"},
 	"redalert/internal/layers":     {},
 	"redalert/internal/linear":     {},

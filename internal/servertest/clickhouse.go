@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"redalert/internal/lane"
 )
 
 // The environment says where a ClickHouse is to be had. The command is called
@@ -49,7 +51,7 @@ func ClickHouse(t testing.TB) *ClickHouseServer {
 	}
 	command := os.Getenv(clickHouseCommand)
 	if command == "" {
-		missing(t, fmt.Sprintf("no ClickHouse: set %s to its host:port, or %s to a program that starts one", clickHouseAddr, clickHouseCommand))
+		lane.Missing(t, fmt.Sprintf("no ClickHouse: set %s to its host:port, or %s to a program that starts one", clickHouseAddr, clickHouseCommand))
 	}
 	s := &sharedClickHouse
 	s.once.Do(func() {
@@ -79,7 +81,7 @@ func OwnClickHouse(t testing.TB) *ClickHouseServer {
 	t.Helper()
 	command := os.Getenv(clickHouseCommand)
 	if command == "" {
-		missing(t, fmt.Sprintf("no ClickHouse that may be killed: set %s to a program that starts one", clickHouseCommand))
+		lane.Missing(t, fmt.Sprintf("no ClickHouse that may be killed: set %s to a program that starts one", clickHouseCommand))
 	}
 	s, err := startClickHouse(command, t.TempDir(), freePort(t))
 	if err != nil {

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"redalert/internal/lane"
 )
 
 // The one account of a broker with Secure listeners, known to every mechanism.
@@ -88,11 +90,11 @@ func newKafka(t testing.TB, o KafkaOptions) *Broker {
 	}
 	java, err := exec.LookPath("java")
 	if err != nil {
-		missing(t, "no java found; install the Debian package openjdk-17-jre-headless")
+		lane.Missing(t, "no java found; install the Debian package openjdk-17-jre-headless")
 	}
 	jars, err := kafkaJars()
 	if err != nil {
-		missing(t, "Apache Kafka is not to be had: "+err.Error())
+		lane.Missing(t, "Apache Kafka is not to be had: "+err.Error())
 	}
 	dir, err := os.MkdirTemp("", "redalert-kafka-")
 	if err != nil {

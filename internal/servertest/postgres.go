@@ -19,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"redalert/internal/lane"
+
 	"github.com/jackc/pgx/v5"
 )
 
@@ -85,7 +87,7 @@ func postgresOr(t testing.TB, s *PostgresServer, err error) *PostgresServer {
 	t.Helper()
 	switch {
 	case errors.Is(err, errNoPostgres):
-		missing(t, postgresAdvice)
+		lane.Missing(t, postgresAdvice)
 	case err != nil:
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"redalert/internal/lane"
 	"redalert/signals/churn"
 )
 
@@ -129,8 +130,8 @@ func fitPrior() []float64 {
 
 // TestPrior: the weights that ship are those of the recipe above.
 func TestPrior(t *testing.T) {
-	if testing.Short() && !*update {
-		t.Skip("fits the prior anew: not with -short")
+	if !*update {
+		lane.Long(t, "fitting the prior anew")
 	}
 	got := fitPrior()
 	if *update {

@@ -31,6 +31,7 @@ fmt: ## fail on code that gofmt would change
 
 vet:
 	$(GO) vet ./...
+	$(GO) vet -tags screenshots ./internal/e2e
 
 lint: ## staticcheck, pinned in go.mod
 	$(GO) tool staticcheck ./...
@@ -51,7 +52,7 @@ bench-large: build ## the charts over a hundred million events; takes long and 1
 	$(GO) run ./cmd/redalert-bench -bin $(BIN) -only servers -trend-events 100000000
 
 screenshots: build ## write docs/img: every page, wide, phone and dark
-	REDALERT_SCREENSHOTS=$(CURDIR)/docs/img $(GO) test -count=1 -run TestScreenshots -timeout 10m ./internal/e2e
+	REDALERT_SCREENSHOTS=$(CURDIR)/docs/img $(GO) test -count=1 -tags screenshots -run TestScreenshots -timeout 10m ./internal/e2e
 
 crash-long: build ## a thousand kills instead of two hundred
 	$(GO) test -count=1 -run TestCrash -timeout 60m ./internal/e2e -kills 1000

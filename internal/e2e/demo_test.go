@@ -108,35 +108,6 @@ func TestBrowser(t *testing.T) {
 	b.axe("login")
 }
 
-// TestScreenshots writes docs/img when REDALERT_SCREENSHOTS names the folder.
-func TestScreenshots(t *testing.T) {
-	dir := os.Getenv("REDALERT_SCREENSHOTS")
-	if dir == "" {
-		t.Skip("make screenshots sets REDALERT_SCREENSHOTS")
-	}
-	b := newBrowser(t)
-	s := startDemo(t, t.TempDir())
-	b.size(1280, 900, false)
-	b.visit(s.url + "/login")
-	b.shot(filepath.Join(dir, "login-wide-light.png"), false)
-	b.signInDemo(s.url, "owner")
-	for _, form := range []struct {
-		name          string
-		width, height int64
-		dark          bool
-	}{{"wide-light", 1280, 900, false}, {"wide-dark", 1280, 900, true}, {"phone-light", 390, 844, false}} {
-		b.size(form.width, form.height, form.dark)
-		for _, p := range pages {
-			b.visit(b.resolve(s.url, p.path))
-			time.Sleep(400 * time.Millisecond) // charts draw themselves
-			b.shot(filepath.Join(dir, p.name+"-"+form.name+".png"), p.name == "case" || p.name == "trends")
-		}
-	}
-	b.size(700, 1000, false)
-	b.visit(s.url + "/demo/mail")
-	b.shot(filepath.Join(dir, "mail-list.png"), false)
-}
-
 // TestFirstAlertByCurl is the README's example, to the letter.
 func TestFirstAlertByCurl(t *testing.T) {
 	data := t.TempDir()

@@ -79,23 +79,9 @@ var Rules = []Rule{
 	{CodeLegalSafety, schemas.SeverityCritical, schemas.CatLegalSafety, "mentions a lawyer, an injury or a danger", true, nil},
 }
 
-// categoryMessages are the words for what a text is about, by list of the
-// lexicon; the names of the lists are categories.
-var categoryMessages = map[string]string{
-	string(schemas.CatLate):              "says it came late or took too long",
-	string(schemas.CatQuality):           "is not happy with the quality",
-	string(schemas.CatDamaged):           "says something is damaged",
-	string(schemas.CatWrongItem):         "says it was the wrong thing, or part of it is missing",
-	string(schemas.CatMissedAppointment): "says nobody came",
-	string(schemas.CatNoReply):           "says nobody answers or calls back",
-	string(schemas.CatRude):              "felt treated badly",
-	string(schemas.CatBilling):           "says the bill is wrong",
-	string(schemas.CatPrice):             "finds it too expensive",
-	string(schemas.CatCancellation):      "wants to cancel",
-}
-
-// readMessages are the words for what the model says a text is about.
-var readMessages = map[schemas.Category]string{
+// categoryMessages are the words for what the lexicon or the model says a text
+// is about. Lists of the lexicon bear the names of categories.
+var categoryMessages = map[schemas.Category]string{
 	schemas.CatLate:              "says it came late or took too long",
 	schemas.CatQuality:           "is not happy with the quality",
 	schemas.CatDamaged:           "says something is damaged",

@@ -217,8 +217,8 @@ func (f *facts) addTopics(v *schemas.Verdict, p text.Prediction) {
 	about := false
 	count := map[string]int{}
 	for _, h := range f.heard {
-		message, ok := categoryMessages[h.Topic]
-		if !ok {
+		message, ok := categoryMessages[schemas.Category(h.Topic)]
+		if !ok || isPhraseRule(h.Topic) {
 			continue
 		}
 		about = true
@@ -234,17 +234,22 @@ func (f *facts) addTopics(v *schemas.Verdict, p text.Prediction) {
 	f.addRead(v, p, about)
 }
 
+// isPhraseRule reports whether a list of the lexicon is a hard rule's.
+func isPhraseRule(topic string) bool {
+	return slices.ContainsFunc(Rules, func(r Rule) bool { return r.Phrase && r.Code == topic })
+}
+
 // addRead adds what the model made of the text: a reason for each category that
 // neither rules nor lexicon named, with the words that carried the decision, and
 // where nobody knows what it is about those words alone.
 func (f *facts) addRead(v *schemas.Verdict, p text.Prediction, about bool) {
 	marks, last := p.Spans, (*schemas.Reason)(nil)
 	for _, c := range p.Categories {
-		if slices.Contains(v.Categories, c) {
-			continue
+		if slices.Contains(v.Categories, c) || c == schemas.CatOther && len(p.Categories) > 1 {
+			continue // "other" beside something known says nothing
 		}
 		addCategory(v, c)
-		r := schemas.Reason{Code: string(c), Message: readMessages[c], Weight: topicWeight}
+		r := schemas.Reason{Code: string(c), Message: categoryMessages[c], Weight: topicWeight}
 		if len(marks) > 0 {
 			span := marks[0].Span
 			r.Span, marks = &span, marks[1:]

@@ -84,14 +84,17 @@ func (w *Worker) scoreOne(ev schemas.Event, known *overlay) (v schemas.Verdict, 
 const (
 	scoringAtMost = 2 * time.Second
 	smallestBatch = 64
+	firstBatch    = 512 // before anything is known
 )
 
 // nextSize is how many events the next batch may have, after one of n events
-// took so long to score.
+// took so long to score: as many as would have fitted, at most twice as many as
+// before.
 func nextSize(size, n int, took time.Duration, most int) int {
 	switch {
 	case took > scoringAtMost:
-		return max(size/2, min(smallestBatch, most))
+		fit := int(int64(n) * int64(scoringAtMost) / int64(took))
+		return min(max(fit, smallestBatch), size, most)
 	case n >= size && took < scoringAtMost/4:
 		return min(2*size, most)
 	}

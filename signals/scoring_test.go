@@ -12,7 +12,7 @@ func TestNextSize(t *testing.T) {
 		took    time.Duration
 		want    int
 	}{
-		{"texts: half as many next time", 1000, 1000, 5 * time.Second, 500},
+		{"texts: as many as fit next time", 1000, 1000, 5 * time.Second, 400},
 		{"never less than a handful", 64, 64, time.Minute, 64},
 		{"orders again: twice as many", 64, 64, 10 * time.Millisecond, 128},
 		{"never more than configured", 800, 800, time.Millisecond, 1000},

@@ -78,7 +78,7 @@ func NewWorker(c WorkerConfig) *Worker {
 	if c.OpenCasesFor <= 0 {
 		c.OpenCasesFor = defaultOpenCasesFor
 	}
-	return &Worker{c: c, p90: p90Cache{context: c.Context, now: c.Now}, size: c.Batch}
+	return &Worker{c: c, p90: p90Cache{context: c.Context, now: c.Now}, size: min(c.Batch, firstBatch)}
 }
 
 func wait(ctx context.Context, d time.Duration) error {

@@ -39,7 +39,7 @@ func writeCard(o Options, m *text.Cascade, j text.Joint, sets []Set, unseen map[
 		return err
 	}
 	b.WriteString("\n## Limits\n\nEnglish; other languages mostly score low, and the hard rules on scores and orders still work.\n" +
-		"Of a long text the second stage reads the first 94 and the last 32 tokens, the first stage a thousand\n" +
+		"Of a long text the second stage reads the first 95 and the last 31 tokens, the first stage a thousand\n" +
 		"words. Irony and what is only hinted at are found late or not at all. Severity never comes from it.\n" +
 		"Labels of the public sets say complaint or negative, which is near to, but not the same as, a red\n" +
 		"alert. The corpus was written and read by readers of one kind, so agreement flatters.\n")

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"time"
@@ -125,26 +126,16 @@ func probes(m *text.Cascade, data string) ([]Intent, error) {
 		}
 	}
 	slices.SortFunc(out, func(a, b Intent) int {
-		if a.Quiet != b.Quiet {
-			if a.Quiet {
-				return -1
+		quiet := func(i Intent) int {
+			if i.Quiet {
+				return 0
 			}
 			return 1
 		}
-		return compareStrings(a.Set+a.Name, b.Set+b.Name)
+		return cmp.Or(cmp.Compare(quiet(a), quiet(b)), cmp.Compare(a.Set+a.Name, b.Set+b.Name))
 	})
 	return out, nil
 }
 
 // maxProbe is how many requests of an intent are asked about at most.
 const maxProbe = 150
-
-func compareStrings(a, b string) int {
-	if a < b {
-		return -1
-	}
-	if a > b {
-		return 1
-	}
-	return 0
-}

@@ -1,6 +1,7 @@
 package text
 
 import (
+	"cmp"
 	_ "embed" // the weights and how they are joined
 	"encoding/json"
 	"errors"
@@ -226,22 +227,12 @@ func (c *Cascade) categories(logits []float32) []schemas.Category {
 	if len(found) == 0 && len(c.category) > 0 {
 		return []schemas.Category{nearest.category}
 	}
-	slices.SortStableFunc(found, func(a, b categoryOutput) int { return -compare(over(a), over(b)) })
+	slices.SortStableFunc(found, func(a, b categoryOutput) int { return cmp.Compare(over(b), over(a)) })
 	out := make([]schemas.Category, len(found))
 	for i, o := range found {
 		out[i] = o.category
 	}
 	return out
-}
-
-func compare(a, b float32) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // marks joins words that carry the decision and stand together, and answers the
@@ -264,7 +255,7 @@ func (c *Cascade) marks(words []encoder.Word) []Mark {
 		last := &runs[len(runs)-1]
 		last.Span.End, last.best, open = w.End, max(last.best, w.Logit), true
 	}
-	slices.SortStableFunc(runs, func(a, b run) int { return -compare(a.best, b.best) })
+	slices.SortStableFunc(runs, func(a, b run) int { return cmp.Compare(b.best, a.best) })
 	runs = runs[:min(len(runs), maxMarks)]
 	out := make([]Mark, len(runs))
 	for i, r := range runs {

@@ -19,8 +19,8 @@ func scoreCmd() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "score < message", Short: "Print the verdict of one message, with reasons", GroupID: "data", Args: noArgs,
-		Long: `Reads text, or a JSON object (a CloudEvent, or the data of a feedback event) from
-stdin and prints what the scorer says of it. Nothing is stored.`,
+		Long: `Reads text, or a JSON object from stdin (a CloudEvent, the data of a feedback event,
+or {text, question, channel, rating} with a rating from 0 to 1), and prints what the scorer says of it. Nothing is stored.`,
 		Example: "  echo 'Nobody called back. I want my money back.' | redalert score",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			b, err := io.ReadAll(io.LimitReader(cmd.InOrStdin(), maxMessage+1))

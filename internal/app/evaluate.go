@@ -96,39 +96,17 @@ func Evaluate(ctx context.Context, path string, told func(p float64) error) (Eva
 	return out, nil
 }
 
-// channels of a labelled message; without one it is an answer to a survey.
-var channels = map[string]struct {
-	source schemas.SourceType
-	event  schemas.EventType
-}{
-	"":       {schemas.SourceSurvey, schemas.SurveyAnswered},
-	"survey": {schemas.SourceSurvey, schemas.SurveyAnswered},
-	"email":  {schemas.SourceEmail, schemas.EmailReceived},
-	"review": {schemas.SourceReview, schemas.ReviewPosted},
-	"order":  {schemas.SourceSurvey, schemas.SurveyAnswered}, // the customer's words beside an order
-}
-
 func labelledEvent(line []byte) (ev schemas.Event, red bool, err error) {
 	var l labelled
 	if err := json.Unmarshal(line, &l); err != nil {
 		return ev, false, fmt.Errorf("no JSON object: %w", err)
 	}
-	c, known := channels[l.Channel]
 	switch {
 	case l.Text == nil:
 		return ev, false, errors.New(`"text" is missing`)
 	case l.Label == nil || *l.Label != 0 && *l.Label != 1:
 		return ev, false, errors.New(`"label" must be 0 or 1`)
-	case !known:
-		return ev, false, fmt.Errorf("channel %q; one of email, survey, review, order", l.Channel)
-	case l.Rating != nil && (*l.Rating < 0 || *l.Rating > 1):
-		return ev, false, fmt.Errorf("rating %v; from 0 (worst) to 1 (best)", *l.Rating)
 	}
-	fb := schemas.Feedback{SourceType: c.source, FieldType: schemas.FieldText, FieldLabel: l.Question, ValueText: *l.Text}
-	if l.Rating != nil {
-		lo, hi := 0.0, 1.0
-		fb.FieldType, fb.ValueNumber, fb.ScaleMin, fb.ScaleMax = schemas.FieldRating, l.Rating, &lo, &hi
-	}
-	data, err := json.Marshal(fb)
-	return schemas.Event{ID: "message", Source: "eval", Type: c.event, NativeID: "message", OccurredAt: time.Unix(0, 0).UTC(), Data: data}, *l.Label == 1, err
+	ev, err = signals.Message{Text: *l.Text, Question: l.Question, Channel: l.Channel, Rating: l.Rating}.Event()
+	return ev, *l.Label == 1, err
 }

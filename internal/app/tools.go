@@ -80,14 +80,16 @@ func messageEvent(b []byte) (schemas.Event, error) {
 	}
 	ev := schemas.Event{ID: "message", Source: "stdin", Type: schemas.SurveyAnswered, NativeID: "message", OccurredAt: time.Unix(0, 0).UTC()}
 	if trimmed[0] != '{' {
-		data, err := json.Marshal(schemas.Feedback{SourceType: schemas.SourceSurvey, FieldType: schemas.FieldText, ValueText: string(trimmed)})
-		ev.Data = data
-		return ev, err
+		return signals.Message{Text: string(trimmed)}.Event()
 	}
 	var probe struct {
 		Type schemas.EventType `json:"type"`
 		Data json.RawMessage   `json:"data"`
-		Text string            `json:"text"`
+
+		Text     string   `json:"text"`
+		Question string   `json:"question"`
+		Channel  string   `json:"channel"`
+		Rating   *float64 `json:"rating"`
 	}
 	if err := json.Unmarshal(trimmed, &probe); err != nil {
 		return ev, fmt.Errorf("the message begins like JSON but is none: %w", err)
@@ -99,9 +101,7 @@ func messageEvent(b []byte) (schemas.Event, error) {
 		}
 		ev.Type, ev.Data = probe.Type, probe.Data
 	case probe.Text != "":
-		data, err := json.Marshal(schemas.Feedback{SourceType: schemas.SourceSurvey, FieldType: schemas.FieldText, ValueText: probe.Text})
-		ev.Data = data
-		return ev, err
+		return signals.Message{Text: probe.Text, Question: probe.Question, Channel: probe.Channel, Rating: probe.Rating}.Event()
 	default:
 		ev.Data = trimmed
 	}

@@ -39,15 +39,15 @@ type Message struct {
 func (m Message) Flagged() bool { return m.Level != schemas.LevelNone }
 
 // Part names the brief that a message was written to: everyday messages are
-// what customers mostly write, subtle ones were written to be hard.
+// what customers mostly write (requests among them), subtle ones were written to be hard.
 func (m Message) Part() string {
-	if len(m.ID) > 0 && strings.Contains("ijklu", m.ID[:1]) {
+	if len(m.ID) > 0 && strings.Contains("ijklmnou", m.ID[:1]) {
 		return "everyday"
 	}
 	return "subtle"
 }
 
-// ReadCorpus reads a file of the corpus; an unknown field is an error.
+// ReadCorpus reads a file of the corpus; an unknown field or channel is an error.
 func ReadCorpus(path string) ([]Message, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -62,6 +62,9 @@ func ReadCorpus(path string) ([]Message, error) {
 		dec := json.NewDecoder(bytes.NewReader(sc.Bytes()))
 		dec.DisallowUnknownFields()
 		if err := dec.Decode(&m); err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", path, n, err)
+		}
+		if _, err := m.event(); err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", path, n, err)
 		}
 		ms = append(ms, m)

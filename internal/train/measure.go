@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"slices"
-	"time"
 
 	"redalert/internal/eval"
 	"redalert/schemas"
@@ -43,7 +42,11 @@ func (s *Share) count(yes bool) {
 // MeasureCorpus scores messages as the pipeline would, rules included.
 func MeasureCorpus(m signals.TextModel, ms []Message) Measured {
 	vs := make([]schemas.Verdict, len(ms))
-	each(len(ms), func(i int) { vs[i] = signals.Score(ms[i].event(), signals.CustomerContext{}, m) })
+	each(len(ms), func(i int) {
+		if ev, err := ms[i].event(); err == nil { // ReadCorpus has checked it
+			vs[i] = signals.Score(ev, signals.CustomerContext{}, m)
+		}
+	})
 	out := Measured{Recall: map[schemas.Category]Share{}}
 	var xs []eval.Labelled
 	groups := map[string][]int{}
@@ -72,17 +75,9 @@ func MeasureCorpus(m signals.TextModel, ms []Message) Measured {
 	return out
 }
 
-// event is the message as an answer, a mail or a review that arrives.
-func (m Message) event() schemas.Event {
-	source, kind := schemas.SourceSurvey, schemas.SurveyAnswered // also the customer's words beside an order
-	switch m.Channel {
-	case "email":
-		source, kind = schemas.SourceEmail, schemas.EmailReceived
-	case "review":
-		source, kind = schemas.SourceReview, schemas.ReviewPosted
-	}
-	data, _ := json.Marshal(schemas.Feedback{SourceType: source, FieldType: schemas.FieldText, FieldLabel: m.Question, ValueText: m.Text})
-	return schemas.Event{ID: m.ID, Source: "corpus", Type: kind, NativeID: m.ID, OccurredAt: time.Unix(0, 0).UTC(), Data: data}
+// event is the message as it would arrive; an unknown channel is an error.
+func (m Message) event() (schemas.Event, error) {
+	return signals.Message{Text: m.Text, Question: m.Question, Channel: m.Channel}.Event()
 }
 
 // Intent is a kind of service request of a probe, which no model is trained on.

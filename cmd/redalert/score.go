@@ -54,6 +54,9 @@ func printVerdict(w io.Writer, text string, v schemas.Verdict) error {
 		}
 		b.WriteByte('\n')
 	}
+	if lang, other := app.OtherLanguage(text); other {
+		fmt.Fprintf(&b, "  in %s: the text model reads English only; scores, orders and other rules still hold\n", lang)
+	}
 	_, err := b.WriteTo(w)
 	return err
 }

@@ -73,6 +73,10 @@ func ScoreMessage(b []byte) (string, schemas.Verdict, error) {
 	return scored, v, nil
 }
 
+// OtherLanguage names the language of a text that is surely not English, which
+// alone the text model reads.
+func OtherLanguage(s string) (name string, ok bool) { return text.OtherLanguage(s) }
+
 func messageEvent(b []byte) (schemas.Event, error) {
 	trimmed := bytes.TrimSpace(b)
 	if len(trimmed) == 0 {

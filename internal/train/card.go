@@ -38,7 +38,8 @@ func writeCard(o Options, m *text.Cascade, j text.Joint, sets []Set, unseen map[
 	if err := probeFigures(&b, o, m); err != nil {
 		return err
 	}
-	b.WriteString("\n## Limits\n\nEnglish; other languages mostly score low, and the hard rules on scores and orders still work.\n" +
+	b.WriteString("\n## Limits\n\nEnglish; other languages mostly score low and are named on pages, and the hard rules on scores and\n" +
+		"orders still work.\n" +
 		"Of a long text the second stage reads the first 95 and the last 31 tokens, the first stage a thousand\n" +
 		"words. Irony and what is only hinted at are found late or not at all. Severity never comes from it.\n" +
 		"Labels of the public sets say complaint or negative, which is near to, but not the same as, a red\n" +

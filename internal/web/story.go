@@ -8,6 +8,7 @@ import (
 
 	"redalert/alerting"
 	"redalert/schemas"
+	"redalert/signals"
 )
 
 // told is what an event says, for people.
@@ -41,6 +42,9 @@ func eventText(ev schemas.Event) told {
 		t.Subject, t.Text, t.Asked = f.MetaString(schemas.MetaSubject), f.ValueText, f.FieldLabel
 		if a := f.MetaString(schemas.MetaAuthor); a != "" {
 			t.Facts = append(t.Facts, "signed “"+a+"”")
+		}
+		if lang, other := signals.OtherLanguage(f); other {
+			t.Facts = append(t.Facts, "in "+lang+": the scorer reads English only")
 		}
 		t.Score = scoreText(f)
 	case ev.Type.IsOrder():

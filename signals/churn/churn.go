@@ -65,7 +65,7 @@ func Trend(q schemas.TrendQuery, purchases []Purchase, floor int) (schemas.Trend
 		}
 		c.count(ps, periods, spans(c.days, business, floor), today)
 	}
-	return chart(q, points, definition(floor, business, gaps)), nil
+	return chart(q, points, Definition(floor, business, gaps)), nil
 }
 
 // parse reads a query for churn.
@@ -96,7 +96,9 @@ func chart(q schemas.TrendQuery, points map[string][]schemas.Point, definition s
 	return t
 }
 
-func definition(floor, business, gaps int) string {
+// Definition says in words who has churned, for people beside a chart: floor in days,
+// the 80th-percentile gap of the business in days, and how many gaps that is of.
+func Definition(floor, business, gaps int) string {
 	few := fmt.Sprintf("%d days", max(business, floor))
 	if gaps > 0 {
 		few += fmt.Sprintf(" (80%% of all gaps between orders are at most %d days)", business)
@@ -195,6 +197,26 @@ type span struct{ first, churned Day }
 
 func spans(days []Day, business, floor int) []span {
 	var out []span
+	for i, end := range Ends(days, business, floor) {
+		d := days[i]
+		if n := len(out); n > 0 && d <= out[n-1].churned {
+			out[n-1].churned = end
+		} else {
+			out = append(out, span{d, end})
+		}
+	}
+	return out
+}
+
+// Ends answers for each purchase of a customer the last day of the silence
+// allowed after it (see Trend): who has not bought again by its end has churned.
+// days rise and do not repeat; business is the 80th-percentile gap of all
+// customers, floor in days, DefaultFloor if not positive.
+func Ends(days []Day, business, floor int) []Day {
+	if floor <= 0 {
+		floor = DefaultFloor
+	}
+	out := make([]Day, len(days))
 	var gaps []int // sorted
 	for i, d := range days {
 		if i > 0 {
@@ -206,12 +228,7 @@ func spans(days []Day, business, floor int) []span {
 		if i+1 >= fewOrders {
 			allowed = (3*Percentile(gaps, 50) + 1) / 2
 		}
-		end := d + Day(max(allowed, floor))
-		if n := len(out); n > 0 && d <= out[n-1].churned {
-			out[n-1].churned = end
-		} else {
-			out = append(out, span{d, end})
-		}
+		out[i] = d + Day(max(allowed, floor))
 	}
 	return out
 }

@@ -58,7 +58,7 @@ func CountedTrend(q schemas.TrendQuery, counts []SpanDay, business, gaps, floor 
 	for name, days := range bySeries {
 		points[name] = countDays(periods, days, today)
 	}
-	return chart(q, points, definition(floor, business, gaps)), nil
+	return chart(q, points, Definition(floor, business, gaps)), nil
 }
 
 // countDays walks through periods and days once, both rising.

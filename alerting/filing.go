@@ -46,7 +46,7 @@ func storyOf(ev schemas.Event) story {
 		return story{text: r.Text, messageID: r.MessageID, subject: r.Subject}
 	}
 	s, _ := ev.Signal()
-	return story{text: s.Detail}
+	return story{text: s.Detail, messageID: s.MessageID, subject: s.Subject}
 }
 
 // excerpt cuts text to maxExcerpt characters on one line.
@@ -145,7 +145,7 @@ func (e *edit) take(n schemas.Notice, ev *schemas.CaseEvent, opened bool) {
 	e.c.EventIDs = append(e.c.EventIDs, n.Event.ID)
 	addReasons(&e.c, n.Verdict.Reasons, n.Verdict.Categories)
 	e.c.ValueAtRisk = n.ValueAtRisk
-	if n.Event.Type == schemas.EmailReceived && n.Event.ThreadID != "" {
+	if (n.Event.Type == schemas.EmailReceived || n.Event.Type == schemas.Unanswered) && n.Event.ThreadID != "" {
 		e.c.ThreadID = n.Event.ThreadID
 	}
 	if e.c.Excerpt == "" {

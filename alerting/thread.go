@@ -13,12 +13,13 @@ type thread struct {
 	subject   string
 }
 
-// lastThread finds the customer's last mail in the audit.
+// lastThread finds the customer's last mail in the audit, or the one that a
+// signal says has no answer.
 func lastThread(history []schemas.CaseEvent) thread {
 	for i := len(history) - 1; i >= 0; i-- {
 		ev := history[i]
-		id := detailString(ev, "message_id")
-		if id == "" || detailString(ev, "event_type") != string(schemas.EmailReceived) {
+		id, of := detailString(ev, "message_id"), schemas.EventType(detailString(ev, "event_type"))
+		if id == "" || of != schemas.EmailReceived && of != schemas.Unanswered {
 			continue
 		}
 		return thread{messageID: id, root: detailString(ev, "thread_id"), subject: detailString(ev, "subject")}

@@ -216,6 +216,9 @@ type Reply struct {
 type Signal struct {
 	Due        string       `json:"due"` // YYYY-MM-DD, business time zone
 	Detail     string       `json:"detail,omitempty"`
+	About      string       `json:"about,omitempty"`      // event id of the message that has no answer
+	MessageID  string       `json:"message_id,omitempty"` // of that message, so that an answer finds its thread
+	Subject    string       `json:"subject,omitempty"`    // of that message
 	Customer   *CustomerRef `json:"customer,omitempty"`
 	OrderRef   string       `json:"order_ref,omitempty"`
 	Location   string       `json:"location,omitempty"`

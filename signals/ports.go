@@ -107,3 +107,37 @@ type Context interface {
 	// 365 days before at, among customers with revenue, and their number.
 	RevenueP90(ctx context.Context, at time.Time) (p90 int64, customers int, err error)
 }
+
+// Rounds are what the clock goes through, a page at a time.
+type Rounds interface {
+	// Ordered lists customers who have placed an order, cancelled ones included,
+	// in the order of the ids that the orders carry. It looks at up to limit ids
+	// after the one given ("" = from the start) and answers the present ids of
+	// their customers and where to go on, "" at the end. Who was known by two ids
+	// may be named on two pages, never twice on one.
+	Ordered(ctx context.Context, after string, limit int) (ids []string, next string, err error)
+	// Words lists events of one type with their standing verdicts by
+	// (collected_at, id); q bounds and pages them as in History.Events. It is
+	// quick for mail and for our replies.
+	Words(ctx context.Context, t schemas.EventType, q schemas.ListQuery) (schemas.Page[schemas.Scored], error)
+}
+
+// Schedule remembers which jobs of the clock have run; see alerting.Schedule,
+// which the same adapters serve.
+type Schedule interface {
+	Begin(ctx context.Context, job, key string, now time.Time, lease time.Duration) (bool, error)
+	Done(ctx context.Context, job, key string, now time.Time) error
+}
+
+// Aliases answers every id of a customer, the present one first. An unknown id
+// is its own.
+type Aliases interface {
+	Keys(ctx context.Context, customerID string) ([]string, error)
+}
+
+// Learned keeps what was learnt from this business's own past: one document a
+// name, the last one saved.
+type Learned interface {
+	SaveLearned(ctx context.Context, name string, doc []byte, at time.Time) error
+	LoadLearned(ctx context.Context, name string) ([]byte, error) // nil when there is none
+}

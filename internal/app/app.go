@@ -66,6 +66,7 @@ type App struct {
 	Auth    *auth.Service
 	Model   signals.TextModel
 	Scorer  *signals.Worker // works off everything when it works alone
+	Signals *signals.Clock
 	Desk    *alerting.Desk
 	Filer   *alerting.Worker
 	Sender  *alerting.Sender
@@ -122,6 +123,7 @@ func New(ctx context.Context, cfg config.Config, opt Options) (app *App, err err
 	if err := a.wireAlerting(); err != nil {
 		return nil, err
 	}
+	a.Signals = signals.NewClock(a.clockConfig())
 	a.Auth = auth.New(auth.Config{Users: a.Stores.Users, Sessions: a.Stores.Sessions, Tokens: a.Stores.Tokens, Now: opt.Real})
 	a.metrics = a.newMetrics()
 	return a, nil

@@ -19,6 +19,7 @@ import (
 	"redalert/internal/demo"
 	"redalert/internal/web"
 	"redalert/schemas"
+	"redalert/signals"
 )
 
 // DemoOptions choose how the demo runs.
@@ -227,11 +228,17 @@ func (d *demoRun) tell(ctx context.Context, now time.Time) error {
 		}
 		return d.workOff(ctx)
 	}
+	cfg := d.clockConfig()
+	cfg.Learned = nil // what is learnt is learnt once, when the past is complete
+	signalling := signals.NewClock(cfg)
 	crew := demo.NewCrew(d.Desk, d.Stores.Lists, demo.Seed)
 	for day := now.AddDate(0, 0, -days); day.Before(now); day = day.AddDate(0, 0, 1) {
 		d.clock.set(day)
 		if err := next(day); err != nil {
 			return err
+		}
+		if err := d.raiseSignals(ctx, signalling, day); err != nil {
+			return fmt.Errorf("demo signals: %w", err)
 		}
 		if err := crew.Work(ctx, day); err != nil {
 			return fmt.Errorf("demo crew: %w", err)

@@ -76,10 +76,12 @@ func (a *App) work(ctx context.Context, roles []Role, hold func(context.Context)
 			for _, w := range a.scorers {
 				g.Go(func() error { return w.Run(ctx) })
 			}
+			g.Go(func() error { return a.everyMinute(ctx, a.tickScore) })
 		case RoleAlert:
-			for _, run := range []func(context.Context) error{a.Filer.Run, a.Sender.Run, a.tickEveryMinute} {
+			for _, run := range []func(context.Context) error{a.Filer.Run, a.Sender.Run} {
 				g.Go(func() error { return run(ctx) })
 			}
+			g.Go(func() error { return a.everyMinute(ctx, a.tickAlert) })
 		case RoleWeb: // requests only
 		}
 	}

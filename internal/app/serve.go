@@ -102,13 +102,13 @@ func newCron(log cron.Logger) *cron.Cron {
 	return cron.New(cron.WithLocation(time.UTC), cron.WithChain(cron.SkipIfStillRunning(log), cron.Recover(log)))
 }
 
-// tickEveryMinute runs the clock's jobs. Which of them are due is decided by
-// alerting.Clock, in business time and only once each; cron only wakes it, and
-// what was missed is caught up at the start.
-func (a *App) tickEveryMinute(ctx context.Context) error {
+// everyMinute runs the clock's jobs of one role. Which of them are due is decided
+// by alerting.Clock and signals.Clock, in business time and only once each; cron
+// only wakes them, and what was missed is caught up at the start.
+func (a *App) everyMinute(ctx context.Context, due func(ctx context.Context, now time.Time) error) error {
 	c := newCron(cronLog{a.Log})
 	tick := func() {
-		if err := a.Tick(ctx, a.Now()); err != nil && ctx.Err() == nil {
+		if err := due(ctx, a.Now()); err != nil && ctx.Err() == nil {
 			a.Log.Error("clock jobs failed; they are tried again in a minute", "error", err)
 		}
 	}
@@ -126,9 +126,21 @@ func (a *App) tickEveryMinute(ctx context.Context) error {
 // memory.
 const keepLog = 30 * 24 * time.Hour
 
-// Tick runs every clock job that is due at now, once.
+// Tick runs every clock job that is due at now, once, signals first: a digest
+// tells of what they found.
 func (a *App) Tick(ctx context.Context, now time.Time) error {
+	return errors.Join(a.raiseSignals(ctx, a.Signals, now), a.tickAlert(ctx, now))
+}
+
+// tickAlert runs the clock jobs of the role alert.
+func (a *App) tickAlert(ctx context.Context, now time.Time) error {
 	return errors.Join(a.Clock.Due(ctx, now), a.Auth.Sweep(ctx), a.Stores.Prune(ctx, now.Add(-keepLog)))
+}
+
+// tickScore runs those of the role score.
+func (a *App) tickScore(ctx context.Context, now time.Time) error {
+	_, err := a.Signals.Due(ctx, now)
+	return err
 }
 
 type cronLog struct{ log *slog.Logger }

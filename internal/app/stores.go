@@ -22,6 +22,7 @@ import (
 type Stores struct {
 	// The log of events and of alerts.
 	Publisher   ingest.Publisher
+	Signals     signals.EventPublisher
 	Alerts      signals.AlertPublisher
 	Consumer    func(group string) signals.Consumer
 	AlertReader func(group string) alerting.AlertReader
@@ -35,6 +36,7 @@ type Stores struct {
 	History signals.History
 	Records signals.Records
 	Context signals.Context
+	Rounds  signals.Rounds
 
 	// Everything that changes.
 	Receipts   ingest.Receipts
@@ -52,6 +54,7 @@ type Stores struct {
 	Outbox     alerting.Outbox
 	Schedule   alerting.Schedule
 	Settings   alerting.SettingsStore
+	Learned    signals.Learned
 	People     alerting.People
 	Users      auth.Users
 	Sessions   auth.Sessions
@@ -118,12 +121,12 @@ func openEmbedded(ctx context.Context, path string) (Stores, error) {
 		return Stores{}, errors.Join(err, db.Close())
 	}
 	return Stores{
-		Publisher: db, Alerts: db, Consumer: db.Consumer, AlertReader: db.AlertReader,
-		History: db, Records: db, Context: db,
+		Publisher: db, Signals: db, Alerts: db, Consumer: db.Consumer, AlertReader: db.AlertReader,
+		History: db, Records: db, Context: db, Rounds: db,
 		Receipts: db, Intake: db, Cursors: db.Cursors(), Quarantine: db.Quarantine(), Blobs: db.Blobs(), Customers: db,
 		Threads: db, Answers: db, Statuses: db,
 		Cases: db.Cases(), Lists: db.Lists(), Identities: db, Outbox: db.Outbox(), Schedule: db.Schedule(),
-		Settings: db.Settings(), People: db.People(),
+		Settings: db.Settings(), People: db.People(), Learned: db,
 		Users: db.Users(), Sessions: db.Sessions(), Tokens: db.Tokens(),
 		Servers: []Server{{
 			Name: "store", Advice: "stop redalert and restore the last backup: redalert restore FILE",

@@ -71,7 +71,7 @@ func openServers(ctx context.Context, cfg config.Config, opt Options) (s servers
 	s.onClose("clickhouse", ch.Close)
 	s.ch = ch
 	s.use(pg)
-	s.History, s.Records, s.Context = ch, ch, ch
+	s.History, s.Records, s.Context, s.Rounds = ch, ch, ch, ch
 	kc, err := kafkaConfig(cfg, opt)
 	if err != nil {
 		return s, err
@@ -83,7 +83,7 @@ func openServers(ctx context.Context, cfg config.Config, opt Options) (s servers
 		return s, err
 	}
 	s.onClose("kafka", log.Close)
-	s.Publisher, s.Alerts, s.Consumer, s.AlertReader = log, log, log.Consumer, log.AlertReader
+	s.Publisher, s.Signals, s.Alerts, s.Consumer, s.AlertReader = log, log, log, log.Consumer, log.AlertReader
 	for nth := range scorersEach {
 		s.Scorers = append(s.Scorers, log.ConsumerOf(scoreGroup, nth))
 	}
@@ -123,7 +123,7 @@ func (s *Stores) use(pg *postgres.DB) {
 	s.Receipts, s.Cursors, s.Quarantine, s.Blobs, s.Customers = pg, pg.Cursors(), pg.Quarantine(), pg.Blobs(), pg
 	s.Threads, s.Answers, s.Statuses = pg, pg, pg
 	s.Cases, s.Lists, s.Identities, s.Outbox, s.Schedule = pg.Cases(), pg.Lists(), pg, pg.Outbox(), pg.Schedule()
-	s.Settings, s.People = pg.Settings(), pg.People()
+	s.Settings, s.People, s.Learned = pg.Settings(), pg.People(), pg
 	s.Users, s.Sessions, s.Tokens = pg.Users(), pg.Sessions(), pg.Tokens()
 }
 

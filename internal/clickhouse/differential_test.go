@@ -29,7 +29,7 @@ func TestSameAsSQLite(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { d.Close() })
-			embedded := storetest.Pipeline{History: d, Records: d, Context: d, Identities: d, People: d}
+			embedded := storetest.Pipeline{History: d, Records: d, Context: d, Rounds: d, Identities: d, People: d}
 			storetest.SameAnswers(t, embedded, openPipeline(t), uint64(seed), zone)
 		})
 	}

@@ -64,7 +64,7 @@ func open(t testing.TB) *DB { return connect(t, database(t, servertest.ClickHous
 func pipelineOf(d *DB, s *memstore.Store) storetest.Pipeline {
 	return storetest.Pipeline{
 		Publisher: s, Receipts: s, Cursors: s.Cursors(), Quarantine: s.Quarantine(), Blobs: s.Blobs(), Identities: s, Threads: s, Answers: s, Statuses: s,
-		Consumer: s.Consumer, Alerts: s, AlertReader: s.AlertReader, History: d, Records: d, Context: d, People: s,
+		Consumer: s.Consumer, Alerts: s, AlertReader: s.AlertReader, History: d, Records: d, Context: d, Rounds: d, People: s,
 		Reopen: func(t *testing.T) storetest.Pipeline { return pipelineOf(connect(t, d.c), s) },
 	}
 }
@@ -78,6 +78,7 @@ func openPipeline(t *testing.T) storetest.Pipeline {
 
 func TestHistory(t *testing.T) { storetest.History(t, openPipeline) }
 func TestOrders(t *testing.T)  { storetest.Orders(t, openPipeline) }
+func TestRounds(t *testing.T)  { storetest.Rounds(t, openPipeline) }
 func TestTrends(t *testing.T)  { storetest.Trends(t, openPipeline) }
 
 func TestTrendsAsInMemory(t *testing.T) {

@@ -25,6 +25,7 @@ type caseState struct {
 	outbox   map[string]outboxRow
 	jobs     map[[2]string]jobRow
 	settings *schemas.Settings
+	learned  map[string][]byte
 }
 
 type alertRow struct {

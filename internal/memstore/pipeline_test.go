@@ -10,7 +10,7 @@ func openPipeline(*testing.T) storetest.Pipeline {
 	s := New()
 	return storetest.Pipeline{
 		Publisher: s, Receipts: s, Cursors: s.Cursors(), Quarantine: s.Quarantine(), Blobs: s.Blobs(), Identities: s, Threads: s, Answers: s, Statuses: s,
-		Consumer: s.Consumer, Alerts: s, AlertReader: s.AlertReader, History: s, Records: s, Context: s, People: s,
+		Consumer: s.Consumer, Alerts: s, AlertReader: s.AlertReader, History: s, Records: s, Context: s, Rounds: s, People: s,
 	}
 }
 
@@ -26,4 +26,5 @@ func TestAnswers(t *testing.T)    { storetest.Answers(t, openPipeline) }
 func TestStatuses(t *testing.T)   { storetest.Statuses(t, openPipeline) }
 func TestHistory(t *testing.T)    { storetest.History(t, openPipeline) }
 func TestOrders(t *testing.T)     { storetest.Orders(t, openPipeline) }
+func TestRounds(t *testing.T)     { storetest.Rounds(t, openPipeline) }
 func TestTrends(t *testing.T)     { storetest.Trends(t, openPipeline) }

@@ -10,7 +10,7 @@ import (
 func pipelineOf(d *DB) storetest.Pipeline {
 	return storetest.Pipeline{
 		Publisher: d, Receipts: d, Cursors: d.Cursors(), Quarantine: d.Quarantine(), Blobs: d.Blobs(), Identities: d, Threads: d, Answers: d, Statuses: d,
-		Consumer: d.Consumer, Alerts: d, AlertReader: d.AlertReader, History: d, Records: d, Context: d, People: d,
+		Consumer: d.Consumer, Alerts: d, AlertReader: d.AlertReader, History: d, Records: d, Context: d, Rounds: d, People: d,
 		Reopen: func(t *testing.T) storetest.Pipeline { return pipelineOf(reopen(t, d)) },
 	}
 }
@@ -29,6 +29,7 @@ func TestAnswers(t *testing.T)    { storetest.Answers(t, openPipeline) }
 func TestStatuses(t *testing.T)   { storetest.Statuses(t, openPipeline) }
 func TestHistory(t *testing.T)    { storetest.History(t, openPipeline) }
 func TestOrders(t *testing.T)     { storetest.Orders(t, openPipeline) }
+func TestRounds(t *testing.T)     { storetest.Rounds(t, openPipeline) }
 func TestTrends(t *testing.T)     { storetest.Trends(t, openPipeline) }
 
 func TestTrendsAsInMemory(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"redalert/alerting"
 	"redalert/ingest"
 	"redalert/schemas"
+	"redalert/signals"
 )
 
 // Alerting is an empty store behind the ports of the alerting stage. Reopen
@@ -26,6 +27,7 @@ type Alerting struct {
 	Outbox     alerting.Outbox
 	Schedule   alerting.Schedule
 	Settings   alerting.SettingsStore
+	Learned    signals.Learned
 	Identities ingest.Identities // of the same store: aliases and names come from here
 	Reopen     func(t *testing.T) Alerting
 }

@@ -136,6 +136,14 @@ func (w *world) sameLists(t *testing.T, a, b Pipeline) {
 		samePages(t, "events", q, a.History.Events, b.History.Events)
 		samePages(t, "verdicts", q, a.History.Verdicts, b.History.Verdicts)
 		samePages(t, "orders", q, a.History.Orders, b.History.Orders)
+		for _, of := range []schemas.EventType{schemas.EmailReceived, schemas.ReplySent, schemas.OrderPlaced} {
+			of := func(s Pipeline) func(context.Context, schemas.ListQuery) (schemas.Page[schemas.Scored], error) {
+				return func(ctx context.Context, q schemas.ListQuery) (schemas.Page[schemas.Scored], error) {
+					return s.Rounds.Words(ctx, of, q)
+				}
+			}
+			samePages(t, "words", q, of(a), of(b))
+		}
 	}
 }
 
@@ -177,6 +185,13 @@ func (w *world) sameOfCustomers(t *testing.T, a, b Pipeline) {
 			add(o, err)
 			e, err := s.Records.CustomerEvents(t.Context(), id, len(id)%9)
 			add(e, err)
+		}
+		for after := ""; ; {
+			ids, next, err := s.Rounds.Ordered(t.Context(), after, 9)
+			add(ids, err)
+			if after = next; after == "" {
+				break
+			}
 		}
 		for i := range 4 {
 			p90, n, err := s.Context.RevenueP90(t.Context(), worldStart.AddDate(0, 6*i, 0))

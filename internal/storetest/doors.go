@@ -33,6 +33,7 @@ type Pipeline struct {
 	History     signals.History
 	Records     signals.Records
 	Context     signals.Context
+	Rounds      signals.Rounds
 	People      alerting.Identities
 	Reopen      func(t *testing.T) Pipeline
 }

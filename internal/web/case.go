@@ -276,13 +276,16 @@ func (s *Server) caseStory(r *http.Request, v *caseView, l *lookup, clock reader
 	if err != nil {
 		return err
 	}
+	if scored, err = s.withLost(ctx, scored); err != nil {
+		return err
+	}
 	slices.SortStableFunc(scored, func(a, b schemas.Scored) int { return b.Event.OccurredAt.Compare(a.Event.OccurredAt) })
 	events := map[string]schemas.Event{}
 	for _, sc := range scored {
 		events[sc.Event.ID] = sc.Event
 		m := s.letter(sc, clock, v.URL)
 		m.CanSplit = v.Open && len(c.EventIDs) > 1 && slices.Contains(c.EventIDs, sc.Event.ID)
-		if m.HasMail {
+		if m.HasMail = m.HasMail && slices.Contains(ids, sc.Event.ID); m.HasMail {
 			m.Files = s.attachments(ctx, sc.Event, v.URL)
 		}
 		if v.Subject == "" && sc.Event.Type == schemas.EmailReceived {
@@ -292,6 +295,29 @@ func (s *Server) caseStory(r *http.Request, v *caseView, l *lookup, clock reader
 	}
 	v.Timeline = timeline(audit, events, l, clock)
 	return s.caseMails(ctx, v, clock)
+}
+
+// withLost adds the messages that signals of no answer are about: they need not
+// be red, and then stand in no case.
+func (s *Server) withLost(ctx context.Context, scored []schemas.Scored) ([]schemas.Scored, error) {
+	have := map[string]bool{}
+	for _, sc := range scored {
+		have[sc.Event.ID] = true
+	}
+	var lost []string
+	for _, sc := range scored {
+		if sc.Event.Type != schemas.Unanswered {
+			continue
+		}
+		if sig, err := sc.Event.Signal(); err == nil && sig.About != "" && !have[sig.About] {
+			have[sig.About], lost = true, append(lost, sig.About)
+		}
+	}
+	if len(lost) == 0 {
+		return scored, nil
+	}
+	found, err := s.Records.Scored(ctx, lost)
+	return append(scored, found...), err
 }
 
 // letter shows one event with the deciding words marked.

@@ -21,6 +21,7 @@ type customerCard struct {
 	LastOrder  *moment
 	Since      *moment
 	Risk       string
+	RiskBasis  string // what it rests on
 	Rhythm     chart
 	Recent     []orderRow
 }
@@ -53,6 +54,11 @@ func (s *Server) customerCard(ctx context.Context, cust schemas.Customer, clock 
 	c := &customerCard{Customer: cust, URL: "/customers/" + url.PathEscape(cust.ID), Name: cust.DisplayName(), OrderCount: int(t.Orders),
 		Value:     schemas.Money{Amount: t.Revenue, Currency: s.Business.Currency}.Short(),
 		LastOrder: clock.ago(&t.LastOrderAt), Since: clock.ago(&t.FirstOrderAt), Risk: risk(cust.ChurnRisk)}
+	if c.Risk != "" {
+		if c.RiskBasis, err = s.Risks.Basis(ctx); err != nil {
+			return nil, err
+		}
+	}
 	c.Rhythm = s.rhythm(orders, clock.zone)
 	slices.SortStableFunc(orders, func(a, b schemas.OrderRecord) int { return b.PlacedAt.Compare(a.PlacedAt) })
 	for _, o := range orders[:min(len(orders), 30)] {

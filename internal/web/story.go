@@ -64,7 +64,7 @@ func eventText(ev schemas.Event) told {
 		}
 	default:
 		if sig, err := ev.Signal(); err == nil {
-			t.Text = sig.Detail
+			t.Subject, t.Text = sig.Subject, sig.Detail
 		}
 	}
 	if ev.OrderRef != "" {

@@ -62,13 +62,14 @@ type History struct {
 // is of no use: make one with Prior or Fit. It is never changed and safe for
 // concurrent use.
 type Model struct {
-	Horizon int       // days looked ahead
-	Rows    int       // customers × past cut-offs of the business's own that it learnt from; 0 = the prior alone
-	Cutoffs []int     // days since 1970 of those cut-offs, newest first
-	weights []float64 // one a feature
-	slope   float64   // calibration: logit = slope × weights·features + shift
-	shift   float64
-	typical float64 // the business's median order in minor units; 0 = unknown
+	Horizon   int       // days looked ahead
+	Rows      int       // customers × past cut-offs of the business's own that it learnt from; 0 = the prior alone
+	Customers int       // of the newest of those cut-offs
+	Cutoffs   []int     // days since 1970 of those cut-offs, newest first
+	weights   []float64 // one a feature
+	slope     float64   // calibration: logit = slope × weights·features + shift
+	shift     float64
+	typical   float64 // the business's median order in minor units; 0 = unknown
 }
 
 // Prior is the model before a business has a past of its own: the weights that

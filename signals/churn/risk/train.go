@@ -33,7 +33,7 @@ func Fit(histories []History, at churn.Day, horizon int) Model {
 		m.slope, m.shift = calibrate(sets[:len(sets)/2], sets[len(sets)/2:])
 	}
 	all := join(sets)
-	m.weights, m.Rows = learn(all), all.n()
+	m.weights, m.Rows, m.Customers = learn(all), all.n(), sets[0].n()
 	for _, s := range sets {
 		m.Cutoffs = append(m.Cutoffs, int(s.day))
 	}

@@ -34,7 +34,7 @@ best) where they are known. Files ending in .gz are read too.`,
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the figures as JSON")
 	cmd.Flags().StringVar(&scores, "scores", "", "write the probability of each message to `OUT`, one a line")
-	cmd.AddCommand(evalChurnCmd())
+	cmd.AddCommand(evalChurnCmd(), evalEarlyCmd())
 	return cmd
 }
 

@@ -123,6 +123,18 @@ func Curve(silences []Silence, thresholds []float64, last int) []Figures {
 	return out
 }
 
+// Earliest is the highest churn_risk, in hundredths, from which on customers
+// who were lost had been flagged a median of at least lead days before. ok is
+// false when no threshold does it.
+func Earliest(silences []Silence, lead, last int) (f Figures, ok bool) {
+	for t := 100; t > 0; t-- {
+		if f = Measure(silences, float64(t)/100, last); f.Lead >= lead {
+			return f, f.Lost > 0
+		}
+	}
+	return f, false
+}
+
 func median(xs []int) int {
 	if len(xs) == 0 {
 		return 0

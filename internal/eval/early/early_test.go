@@ -36,6 +36,24 @@ func TestMeasure(t *testing.T) {
 	}
 }
 
+func TestEarliest(t *testing.T) {
+	silences := []Silence{
+		{Begins: 0, Visible: 60, Next: None, Risk: []float64{0.3, 0.4, 0.5, 0.6}},
+		{Begins: 0, Visible: 60, Next: 2, Risk: []float64{0.3, 0.4}},
+	}
+	for lead, want := range map[int]float64{57: 0.6, 58: 0.5, 60: 0.3} {
+		if f, ok := Earliest(silences, lead, 100); !ok || float64(f.Threshold) != want || f.Lead != lead {
+			t.Errorf("%d days: %+v %v, want from %v", lead, f, ok, want)
+		}
+	}
+	if f, ok := Earliest(silences, 61, 100); ok {
+		t.Errorf("nobody is flagged before they bought: %+v", f)
+	}
+	if _, ok := Earliest(nil, 30, 100); ok {
+		t.Error("nobody was lost")
+	}
+}
+
 func TestNobody(t *testing.T) {
 	if f := Measure(nil, 0.5, 10); f.Lost != 0 || f.Lead != 0 || !math.IsNaN(float64(f.Rate)) {
 		t.Errorf("%+v", f)

@@ -129,7 +129,9 @@ func TestClockSignals(t *testing.T) {
 		t.Fatalf("overdue: %v", overdue)
 	}
 	c = openCase(t, s, otto)
-	if i := slices.IndexFunc(reasonsOf(c), func(r string) bool { return strings.HasPrefix(r, "order_overdue: usually every 7 days, ") && strings.HasSuffix(r, " days since the last") }); i < 0 {
+	if i := slices.IndexFunc(reasonsOf(c), func(r string) bool {
+		return strings.HasPrefix(r, "order_overdue: usually every 7 days, ") && strings.HasSuffix(r, " days since the last")
+	}); i < 0 {
 		t.Errorf("reasons %v", reasonsOf(c))
 	}
 	if str(c, "location") != "North" || str(c, "kind") != "risk" {

@@ -59,7 +59,7 @@ func TestTipBelowHabit(t *testing.T) {
 // most 2 % false flags a customer-month, and who stops is found at once or at the
 // second order.
 func TestStationaryTipsStayQuiet(t *testing.T) {
-	const customers, weeks = 300, 52
+	const customers, weeks = 150, 52
 	draws := map[string]func(r *rand.Rand, total int64) int64{
 		"rounded up": func(_ *rand.Rand, total int64) int64 { return (total*11/10+499)/500*500 - total },
 		"fifteen per cent": func(r *rand.Rand, total int64) int64 {

@@ -79,7 +79,8 @@ type OrderFact struct {
 	Type       EventType
 	OrderRef   string
 	OccurredAt time.Time
-	Total      int64 // minor units of the business currency, never negative
+	Total      int64  // minor units of the business currency, never negative
+	Tip        *int64 // the same, as stated; nil = not stated
 	CausedBy   CausedBy
 	Location   string
 }

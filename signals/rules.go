@@ -3,6 +3,7 @@ package signals
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"redalert/schemas"
@@ -19,6 +20,7 @@ const (
 	CodeRefunded          = "order_refunded"
 	CodeReduced           = "order_reduced"
 	CodeBelowHabit        = "order_below_habit"
+	CodeTipBelowHabit     = "tip_below_habit"
 	CodeMistake           = "mistake_reported"
 	CodeOverdue           = "order_overdue"
 	CodeUnanswered        = "unanswered"
@@ -64,6 +66,7 @@ var Rules = []Rule{
 	{CodeRefunded, schemas.SeverityMedium, schemas.CatRefundRequest, "order refunded", false, ofType(schemas.OrderRefunded)},
 	{CodeReduced, schemas.SeverityMedium, schemas.CatReduction, "order reduced", false, reduced},
 	{CodeBelowHabit, schemas.SeverityMedium, schemas.CatReduction, "ordered less than usual", false, belowHabit},
+	{CodeTipBelowHabit, schemas.SeverityMedium, schemas.CatReduction, "tipped less than usual", false, tipBelowHabit},
 	{CodeMistake, schemas.SeverityMedium, schemas.CatOther, "staff reported a mistake of ours", false, ofType(schemas.MistakeReported)},
 	{CodeOverdue, schemas.SeverityMedium, schemas.CatOther, "has not ordered for longer than usual", false, bySignal(schemas.OrderOverdue)},
 	{CodeUnanswered, schemas.SeverityMedium, schemas.CatNoReply, "still has no answer from us", false, bySignal(schemas.Unanswered)},
@@ -159,6 +162,29 @@ func belowHabit(f *facts) (string, bool) {
 		return "", false
 	}
 	return r.Message(f.currency()), true
+}
+
+// tipBelowHabit looks at orders as they are placed or changed; a tip that is only
+// told when an order is done belongs to the habit of the next.
+func tipBelowHabit(f *facts) (string, bool) {
+	o := f.order
+	if f.ev.Type != schemas.OrderPlaced && f.ev.Type != schemas.OrderChanged || o.Tip == nil || o.Total == nil {
+		return "", false
+	}
+	t, ok := orders.TipBelowHabit(o.Tip.Amount, o.Total.Amount, f.earlierOrders())
+	if !ok {
+		return "", false
+	}
+	return t.Message(), true
+}
+
+// earlierOrders are the facts of the customer's other orders: what an order's own
+// tip was before a change is no habit.
+func (f *facts) earlierOrders() []schemas.OrderFact {
+	if f.order.OrderRef == "" {
+		return f.ctx.Facts
+	}
+	return slices.DeleteFunc(slices.Clone(f.ctx.Facts), func(x schemas.OrderFact) bool { return x.OrderRef == f.order.OrderRef })
 }
 
 func (f *facts) currency() string {

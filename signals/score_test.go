@@ -2,6 +2,7 @@ package signals_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,6 +46,15 @@ func habit(totals ...int64) []schemas.OrderFact {
 	return out
 }
 
+// tips are facts with a tip each.
+func tips(facts []schemas.OrderFact, tip int64) []schemas.OrderFact {
+	out := slices.Clone(facts)
+	for i := range out {
+		out[i].Tip = &tip
+	}
+	return out
+}
+
 // ruleCase is an event, and the hard rule that it must match ("" = none).
 type ruleCase struct {
 	name  string
@@ -80,6 +90,11 @@ func ruleCases() []ruleCase {
 		{"changed to more", schemas.OrderChanged, schemas.Order{OrderRef: "o1", Total: eur(150), PreviousTotal: eur(100)}, nil, "", none},
 		{"changed, total as before", schemas.OrderChanged, schemas.Order{OrderRef: "o1", Total: eur(100), PreviousTotal: eur(100), CausedBy: schemas.ByCustomer}, nil, "", none},
 		{"far below the habit", schemas.OrderPlaced, order(4800, ""), usual, signals.CodeBelowHabit, medium},
+		{"a tip far below the habit", schemas.OrderPlaced, schemas.Order{OrderRef: "o1", Total: eur(12000), Tip: eur(120)}, tips(usual, 1800), signals.CodeTipBelowHabit, medium},
+		{"no tip, as the last time", schemas.OrderPlaced, schemas.Order{OrderRef: "o1", Total: eur(12000), Tip: eur(0)}, slices.Concat(tips(habit(12000, 12000, 12000, 12000, 12000, 12000)[:5], 1800), tips(habit(12000, 12000, 12000, 12000, 12000, 12000)[5:], 0)), signals.CodeTipBelowHabit, medium},
+		{"no tip once", schemas.OrderPlaced, schemas.Order{OrderRef: "o1", Total: eur(12000), Tip: eur(0)}, tips(usual, 1800), "", none},
+		{"the tip as usual", schemas.OrderPlaced, schemas.Order{OrderRef: "o1", Total: eur(12000), Tip: eur(1700)}, tips(usual, 1800), "", none},
+		{"no tip is stated", schemas.OrderPlaced, order(12000, ""), tips(usual, 1800), "", none},
 		{"as usual", schemas.OrderPlaced, order(11000, ""), usual, "", none},
 		{"first order", schemas.OrderPlaced, order(1, ""), nil, "", none},
 		{"fulfilled", schemas.OrderFulfilled, order(1, ""), usual, "", none},

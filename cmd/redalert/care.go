@@ -20,8 +20,9 @@ func tickCmd() *cobra.Command {
 	var at string
 	cmd := &cobra.Command{
 		Use: "tick --at TIME", Short: "Run every clock job that is due at a time, once", GroupID: "care", Args: noArgs,
-		Long: `Timers, overdue notices, snoozes and digests: everything that is due at TIME is
-done, once, and the outbox delivered. The server must be stopped. For cron hosts
+		Long: `Timers, overdue notices, snoozes and digests, overdue orders, unanswered messages
+and the nightly fit of churn_risk: everything that is due at TIME is done, once,
+what waits in the log is scored, and the outbox delivered. The server must be stopped. For cron hosts
 that run no server, and for tests.`,
 		Example: "  redalert tick --at 2026-03-18T07:30:00Z",
 		RunE: func(cmd *cobra.Command, _ []string) error {

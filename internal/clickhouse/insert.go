@@ -23,7 +23,7 @@ var (
 	eventsTable = table{"events", []string{"event_id", "source_type", "type", "source", "location", "customer_id", "occurred_at", "collected_at", "local_date",
 		"event", "rescore", "settled", "scored_at", "red", "categories", "verdict", "writer"}}
 	orderEventsTable = table{"order_events", []string{"order_ref", "event_id", "type", "source", "occurred_at", "local_date", "placed_at", "total", "previous_total",
-		"currency", "caused_by", "customer_id", "location"}}
+		"currency", "caused_by", "customer_id", "location", "tip"}}
 	ordersTable = table{"orders", []string{"order_ref", "customer_id", "source", "state", "known", "placed_at", "local_date", "changed_at", "total", "previous_total",
 		"currency", "net", "location", "events"}}
 	aliasesTable = table{"aliases", []string{"id", "canonical", "version"}}

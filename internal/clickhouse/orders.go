@@ -52,10 +52,10 @@ func orderEventColumns(rows []*eventRow) columns {
 		return out
 	}
 	occurred, days, placed := make([]time.Time, n), make([]time.Time, n), make([]*time.Time, n)
-	total, previous := make([]*int64, n), make([]*int64, n)
+	total, previous, tip := make([]*int64, n), make([]*int64, n), make([]*int64, n)
 	for i, r := range rows {
 		x := r.order
-		occurred[i], days[i], total[i], previous[i] = clip(x.OccurredAt), r.localDate, x.Total, x.PreviousTotal
+		occurred[i], days[i], total[i], previous[i], tip[i] = clip(x.OccurredAt), r.localDate, x.Total, x.PreviousTotal, x.Tip
 		if x.PlacedAt != nil && !x.PlacedAt.IsZero() {
 			at := clip(*x.PlacedAt)
 			placed[i] = &at
@@ -71,10 +71,11 @@ func orderEventColumns(rows []*eventRow) columns {
 		text(func(x *churn.OrderEvent) string { return string(x.CausedBy) }),
 		text(func(x *churn.OrderEvent) string { return x.CustomerID }),
 		text(func(x *churn.OrderEvent) string { return x.Location }),
+		tip,
 	}
 }
 
-const selectOrderEvents = `SELECT order_ref, event_id, type, source, occurred_at, local_date, placed_at, total, previous_total, currency, caused_by, customer_id, location
+const selectOrderEvents = `SELECT order_ref, event_id, type, source, occurred_at, local_date, placed_at, total, previous_total, currency, caused_by, customer_id, location, tip
 	FROM order_events`
 
 // onlyOnce takes copies of one event away, which a retry leaves until parts merge.
@@ -83,7 +84,7 @@ const onlyOnce = " LIMIT 1 BY event_id"
 func scanOrderEvent(scan func(...any) error) (x churn.OrderEvent, err error) {
 	var kind, causedBy string
 	var day time.Time
-	err = scan(&x.OrderRef, &x.EventID, &kind, &x.Source, &x.OccurredAt, &day, &x.PlacedAt, &x.Total, &x.PreviousTotal, &x.Currency, &causedBy, &x.CustomerID, &x.Location)
+	err = scan(&x.OrderRef, &x.EventID, &kind, &x.Source, &x.OccurredAt, &day, &x.PlacedAt, &x.Total, &x.PreviousTotal, &x.Currency, &causedBy, &x.CustomerID, &x.Location, &x.Tip)
 	x.Type, x.CausedBy, x.LocalDate = schemas.EventType(kind), schemas.CausedBy(causedBy), day.Format(time.DateOnly)
 	x.OccurredAt = x.OccurredAt.UTC()
 	return x, err

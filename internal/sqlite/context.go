@@ -29,7 +29,7 @@ func (d *DB) OrderFacts(ctx context.Context, customerIDs []string) (map[string][
 var orderFacts = keysOf + "SELECT k.asked, " + orderEventColumnsOf + ` FROM keys k CROSS JOIN order_events e ON e.customer_id = k.id AND e.customer_id <> ''
 	ORDER BY k.asked, e.occurred_at, e.event_id`
 
-const orderEventColumnsOf = "e.event_id, e.order_ref, e.type, e.source, e.occurred_at, e.local_date, e.placed_at, e.total, e.previous_total, e.currency, e.caused_by, e.customer_id, e.location"
+const orderEventColumnsOf = "e.event_id, e.order_ref, e.type, e.source, e.occurred_at, e.local_date, e.placed_at, e.total, e.previous_total, e.currency, e.caused_by, e.customer_id, e.location, e.tip"
 
 const revenueWindow = 365 * 24 * time.Hour
 

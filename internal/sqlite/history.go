@@ -155,11 +155,11 @@ func scanVerdict(r *sql.Rows) (v schemas.Verdict, err error) {
 	return v, json.Unmarshal(b, &v)
 }
 
-const orderEventColumns = "event_id, order_ref, type, source, occurred_at, local_date, placed_at, total, previous_total, currency, caused_by, customer_id, location"
+const orderEventColumns = "event_id, order_ref, type, source, occurred_at, local_date, placed_at, total, previous_total, currency, caused_by, customer_id, location, tip"
 
 func orderEventRow(x churn.OrderEvent) []any {
 	return []any{x.EventID, x.OrderRef, string(x.Type), x.Source, ms(x.OccurredAt), x.LocalDate, nullMS(x.PlacedAt), nullInt(x.Total), nullInt(x.PreviousTotal),
-		x.Currency, string(x.CausedBy), x.CustomerID, x.Location}
+		x.Currency, string(x.CausedBy), x.CustomerID, x.Location, nullInt(x.Tip)}
 }
 
 func nullInt(v *int64) any {
@@ -174,7 +174,7 @@ func scanOrderEvent(r *sql.Rows, before ...any) (x churn.OrderEvent, err error) 
 	var occurred int64
 	var placed sql.NullInt64
 	err = r.Scan(append(before, &x.EventID, &x.OrderRef, &x.Type, &x.Source, &occurred, &x.LocalDate, &placed, &x.Total, &x.PreviousTotal,
-		&x.Currency, &x.CausedBy, &x.CustomerID, &x.Location)...)
+		&x.Currency, &x.CausedBy, &x.CustomerID, &x.Location, &x.Tip)...)
 	x.OccurredAt, x.PlacedAt = fromMS(occurred), fromNullMS(placed)
 	return x, err
 }

@@ -65,6 +65,9 @@ func (w *world) event(i int) schemas.Scored {
 		if w.rng.IntN(20) == 0 {
 			o.ref = ""
 		}
+		if w.rng.IntN(3) == 0 {
+			o.tip = &schemas.Money{Amount: int64(w.rng.IntN(60)) - 5, Currency: "EUR"}
+		}
 		x = o.scored()
 	}
 	x.Event.Location, x.Event.Source = pick(w, "North", "South", "Ängelholm", ""), pick(w, "shop", "web", "Straße")

@@ -249,12 +249,13 @@ type order struct {
 	at              time.Time
 	total, previous int64
 	negative        bool // sends the total as a negative amount
+	tip             *schemas.Money
 	location        string
 	source          string
 }
 
 func (o order) scored() schemas.Scored {
-	data := schemas.Order{OrderRef: o.ref, CausedBy: schemas.ByCustomer, Location: o.location}
+	data := schemas.Order{OrderRef: o.ref, CausedBy: schemas.ByCustomer, Location: o.location, Tip: o.tip}
 	if o.total >= 0 {
 		data.Total = &schemas.Money{Amount: o.total, Currency: "EUR"}
 	}

@@ -35,6 +35,7 @@ func Orders(t *testing.T, open func(t *testing.T) Pipeline) {
 		{"cancellations of unknown orders", false, ordersUnknown},
 		{"totals and facts", false, ordersTotals},
 		{"the scorer's sum is the same", false, ordersAgree},
+		{"tips", false, ordersTips},
 		{"lists", false, ordersLists},
 		{"90th percentile", false, ordersP90},
 		{"crash", true, func(t *testing.T, s Pipeline) {
@@ -44,6 +45,29 @@ func Orders(t *testing.T, open func(t *testing.T) Pipeline) {
 			same(t, "totals", totals(t, s, "c"), signals.CustomerTotals{})
 		}},
 	}.run(t, open)
+}
+
+// ordersTips: a tip is in the facts as each event states it.
+func ordersTips(t *testing.T, s Pipeline) {
+	tip := func(n int64) *schemas.Money { m := eur(n); return &m }
+	store(t, s,
+		order{id: "a", ref: "1", kind: schemas.OrderPlaced, customer: "c", at: mark(0), total: 500, tip: tip(75)}.scored(),
+		order{id: "b", ref: "2", kind: schemas.OrderPlaced, customer: "c", at: mark(1), total: 500, tip: tip(0)}.scored(),
+		order{id: "c", ref: "3", kind: schemas.OrderPlaced, customer: "c", at: mark(2), total: 500}.scored(),
+		order{id: "d", ref: "1", kind: schemas.OrderFulfilled, customer: "c", at: mark(3), total: -1, tip: tip(90)}.scored())
+	facts, err := s.Context.OrderFacts(t.Context(), []string{"c"})
+	must(t, "OrderFacts", err)
+	var got []string
+	for _, f := range facts["c"] {
+		switch {
+		case f.Tip == nil:
+			got = append(got, f.EventID+" not stated")
+		default:
+			got = append(got, fmt.Sprint(f.EventID, " ", *f.Tip))
+		}
+	}
+	same(t, "tips", got, []string{"a 75", "b 0", "c not stated", "d 90"})
+	same(t, "revenue is without them", totals(t, s, "c").Revenue, int64(1500))
 }
 
 func ordersLife(t *testing.T, s Pipeline) {

@@ -22,6 +22,7 @@ type OrderEvent struct {
 	PlacedAt      *time.Time
 	Total         *int64
 	PreviousTotal *int64
+	Tip           *int64
 	Currency      string
 	CausedBy      schemas.CausedBy
 	CustomerID    string
@@ -44,6 +45,7 @@ func ReadOrderEvent(e schemas.Event) (OrderEvent, error) {
 		PlacedAt      *time.Time       `json:"placed_at"`
 		Total         *schemas.Money   `json:"total"`
 		PreviousTotal *schemas.Money   `json:"previous_total"`
+		Tip           *schemas.Money   `json:"tip"`
 		CausedBy      schemas.CausedBy `json:"caused_by"`
 	}
 	if err := json.Unmarshal(e.Data, &o); err != nil {
@@ -61,6 +63,7 @@ func ReadOrderEvent(e schemas.Event) (OrderEvent, error) {
 	}
 	x.Total, x.Currency = positive(o.Total, "")
 	x.PreviousTotal, x.Currency = positive(o.PreviousTotal, x.Currency)
+	x.Tip, x.Currency = positive(o.Tip, x.Currency)
 	return x, nil
 }
 
@@ -77,7 +80,7 @@ func positive(m *schemas.Money, currency string) (*int64, string) {
 
 // Fact is the event as the scorer's context holds it.
 func (x OrderEvent) Fact() schemas.OrderFact {
-	f := schemas.OrderFact{EventID: x.EventID, Type: x.Type, OrderRef: x.OrderRef, OccurredAt: x.OccurredAt, CausedBy: x.CausedBy, Location: x.Location}
+	f := schemas.OrderFact{EventID: x.EventID, Type: x.Type, OrderRef: x.OrderRef, OccurredAt: x.OccurredAt, Tip: x.Tip, CausedBy: x.CausedBy, Location: x.Location}
 	if x.OrderRef == unnamed+x.EventID {
 		f.OrderRef = ""
 	}

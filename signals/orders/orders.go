@@ -150,13 +150,18 @@ func BelowHabit(total int64, facts []schemas.OrderFact) (r Reduced, ok bool) {
 	if total <= 0 {
 		return r, false
 	}
-	totals := lastTotals(facts)
+	return below(total, lastTotals(facts), true)
+}
+
+// below reports whether a value is below the habit that values, newest first,
+// show; all are positive. single: one far below is enough.
+func below(total int64, totals []int64, single bool) (r Reduced, ok bool) {
 	h, known := habit(totals)
 	if !known {
 		return r, false
 	}
 	r = Reduced{Total: total, Habit: h, Ratio: float64(total) / float64(h.Usual)}
-	if h.below(total, once) {
+	if single && h.below(total, once) {
 		return r, true
 	}
 	// totals are newest first: the habit before the last order.

@@ -7,3 +7,6 @@ CREATE TABLE learned (
   at   INTEGER NOT NULL,
   doc  TEXT NOT NULL -- JSON
 ) STRICT, WITHOUT ROWID;
+
+-- What was given as a tip, for orders that say so.
+ALTER TABLE order_events ADD COLUMN tip INTEGER; -- NULL = not stated

@@ -39,6 +39,7 @@ type Deps struct {
 	History    signals.History
 	Records    signals.Records
 	Risks      *signals.Risks    // churn_risk of customers; nil shows none
+	Standing   *signals.Standing // where the value of customers stands; nil shows none
 	Unusual    *signals.Unusuals // nil finds nothing
 	Quarantine ingest.Quarantine
 	Replay     func(ctx context.Context, id string) (ingest.Result, error)

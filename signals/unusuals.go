@@ -38,42 +38,88 @@ type Unusuals struct {
 	History  History
 	Business schemas.Business // time zone of its days
 
-	mu     sync.Mutex
+	mu      sync.Mutex
+	last    *groupCounts // nil before the first answer
+	reading sync.Mutex   // held by the one that asks history
+}
+
+// groupCounts is what history answered at an instant, and what follows from it
+// for those who asked.
+type groupCounts struct {
 	day    string
 	at     time.Time
 	counts []GroupCount
+	found  map[string][]schemas.Unusual // by the locations seen
 }
 
 // unusualFor is how long the same counts are good.
 const unusualFor = 5 * time.Minute
 
 // Unusual answers the notices of an instant for somebody who sees some locations
-// (nil = all), the largest excess first. Counts may be a few minutes old. A nil
-// Unusuals finds nothing.
+// (nil = all), the largest excess first. Counts may be a few minutes old, and
+// older while somebody else asks history anew. A nil Unusuals finds nothing. The
+// answer is shared: do not change it.
 func (u *Unusuals) Unusual(ctx context.Context, locations []string, at time.Time) ([]schemas.Unusual, error) {
 	if u == nil {
 		return nil, nil
 	}
-	counts, day, err := u.fresh(ctx, at)
+	c, err := u.fresh(ctx, at)
 	if err != nil {
 		return nil, err
 	}
-	return unusual.Find(counts, day, locations)
-}
-
-// fresh answers counts that are good at an instant; one caller at a time reads.
-func (u *Unusuals) fresh(ctx context.Context, at time.Time) ([]GroupCount, string, error) {
-	day := u.Business.LocalDate(at)
+	key := "all"
+	if locations != nil {
+		key = fmt.Sprintf("%q", locations)
+	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if age := at.Sub(u.at); u.day != day || age < 0 || age > unusualFor {
-		counts, err := u.read(ctx, day)
-		if err != nil {
-			return nil, "", err
-		}
-		u.counts, u.day, u.at = counts, day, at
+	if found, ok := c.found[key]; ok {
+		return found, nil
 	}
-	return u.counts, day, nil
+	found, err := unusual.Find(c.counts, c.day, locations)
+	if err == nil {
+		c.found[key] = found
+	}
+	return found, err
+}
+
+// known answers the last counts of a day, and whether they are good at an instant.
+func (u *Unusuals) known(day string, at time.Time) (last *groupCounts, good bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.last == nil || u.last.day != day {
+		return nil, false
+	}
+	age := at.Sub(u.last.at)
+	return u.last, age >= 0 && age <= unusualFor
+}
+
+// fresh answers counts that are good at an instant. One caller asks history;
+// meanwhile the others take what is there, or wait where nothing is.
+func (u *Unusuals) fresh(ctx context.Context, at time.Time) (*groupCounts, error) {
+	day := u.Business.LocalDate(at)
+	last, good := u.known(day, at)
+	if good {
+		return last, nil
+	}
+	if last == nil {
+		u.reading.Lock()
+	} else if !u.reading.TryLock() {
+		return last, nil
+	}
+	defer u.reading.Unlock()
+	if last, good := u.known(day, at); good {
+		return last, nil
+	}
+	counts, err := u.read(ctx, day)
+	if err != nil {
+		return nil, err
+	}
+	c := &groupCounts{day: day, at: at, counts: counts, found: map[string][]schemas.Unusual{}}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.last = c
+	return c, nil
 }
 
 func (u *Unusuals) read(ctx context.Context, day string) ([]GroupCount, error) {

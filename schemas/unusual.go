@@ -100,7 +100,10 @@ func (u Unusual) Why() string {
 		days += " and the same weeks last year"
 	}
 	volume := fmt.Sprintf("about as much came in besides as usual (%d, usually %s)", u.Quiet, usually(u.UsualQuiet))
-	if u.MoreVolume {
+	switch {
+	case float64(u.Quiet) < float64(0.8*u.UsualQuiet):
+		volume = fmt.Sprintf("less came in besides than usual (%d, usually %s)", u.Quiet, usually(u.UsualQuiet))
+	case u.MoreVolume:
 		volume = fmt.Sprintf("more came in besides as well (%d, usually %s), but that explains only about %s", u.Quiet, usually(u.UsualQuiet), usually(u.Expected))
 	}
 	return days + "; " + volume + "."

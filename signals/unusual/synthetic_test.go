@@ -176,7 +176,7 @@ func TestStationaryBusinesses(t *testing.T) {
 		businesses, weeks = 1, 13
 	}
 	for _, perWeek := range []float64{6, 30, 120} {
-		for _, spread := range []float64{1, 1.5, 2} { // docs/scoring.md has the figures of 6 businesses over 20 weeks each
+		for _, spread := range []float64{1, 1.5, 2} {
 			t.Run(fmt.Sprintf("%v a week, variance × %v", perWeek, spread), func(t *testing.T) {
 				t.Parallel()
 				told := 0

@@ -18,6 +18,7 @@ type DigestsConfig struct {
 	Lists    CaseLists
 	Schedule Schedule
 	Outbox   Outbox
+	Unusual  Unusuals // nil = digests say nothing of what is unusual
 	Log      *slog.Logger
 }
 
@@ -96,7 +97,7 @@ func (d *Digests) Run(ctx context.Context, now time.Time) error {
 
 // queue composes one digest, puts it into the outbox and marks the day done.
 func (d *Digests) queue(ctx context.Context, p Person, s schemas.Settings, snap *snapshot, day string, now time.Time) error {
-	m, err := d.compose(ctx, p, s, snap, now)
+	m, told, err := d.compose(ctx, p, s, snap, now)
 	if err != nil {
 		return fmt.Errorf("digest for %s: %w", p.Email, err)
 	}
@@ -109,6 +110,8 @@ func (d *Digests) queue(ctx context.Context, p Person, s schemas.Settings, snap 
 		d.cfg.Log.Warn("a digest cannot be composed and is left out; check the address under Settings", "err", err)
 	} else if err := d.cfg.Outbox.Enqueue(ctx, []schemas.Notification{n}); err != nil {
 		return fmt.Errorf("queue the digest for %s: %w", p.Email, err)
+	} else if err := d.remember(ctx, p, told, day, now); err != nil {
+		return err
 	}
 	return d.cfg.Schedule.Done(ctx, digestJob(p.Email), day, now)
 }
@@ -129,7 +132,8 @@ func (d *Digests) Preview(ctx context.Context, person Person, at time.Time) (Mai
 	if err != nil {
 		return Mail{}, err
 	}
-	return d.compose(ctx, person, s, snap, instant(at))
+	m, _, err := d.compose(ctx, person, s, snap, instant(at))
+	return m, err
 }
 
 // snapshot is what all digests of one run are made from.

@@ -24,7 +24,11 @@ type digestPage struct {
 	Numbers  []number
 	Sections []section
 	Triage   string // link
-	Footer   string
+
+	Unusual     []unusualLine
+	MoreUnusual int    // notices left out
+	Trends      string // link
+	Footer      string
 }
 
 // number is one figure with its change against the day before.
@@ -153,14 +157,31 @@ func compareDue(a, b *time.Time) int {
 	return a.Compare(*b)
 }
 
-// compose writes one person's digest.
-func (d *Digests) compose(ctx context.Context, p Person, s schemas.Settings, snap *snapshot, now time.Time) (Mail, error) {
+// compose writes one person's digest, and answers which notices it tells of.
+func (d *Digests) compose(ctx context.Context, p Person, s schemas.Settings, snap *snapshot, now time.Time) (Mail, []schemas.Unusual, error) {
 	desk := d.cfg.Desk
-	loc := zoneOf(p, desk.cfg.Business)
 	since, err := d.since(ctx, p, s, now)
 	if err != nil {
-		return Mail{}, err
+		return Mail{}, nil, err
 	}
+	told, err := d.unusual(ctx, p, now)
+	if err != nil {
+		return Mail{}, nil, err
+	}
+	pg, err := d.page(ctx, p, s, snap, since, now)
+	if err != nil {
+		return Mail{}, nil, err
+	}
+	pg.setUnusual(told, desk.cfg.PublicURL)
+	m, err := render("digest.html", pg.Subject, pg.text(), pg)
+	m.From, m.To, m.ToName, m.Date, m.Auto = desk.cfg.From, p.Email, p.Name, now, true
+	return m, told, err
+}
+
+// page is what the digest says of cases.
+func (d *Digests) page(ctx context.Context, p Person, s schemas.Settings, snap *snapshot, since, now time.Time) (digestPage, error) {
+	desk := d.cfg.Desk
+	loc := zoneOf(p, desk.cfg.Business)
 	sc := sortCases(snap, p, now, since, loc, desk.cfg.Business.Currency)
 	pg := digestPage{Day: now.In(loc).Format("Monday 2 January"), Place: placeWords(p.Locations, desk.cfg.Business.Name),
 		Quiet: sc.need() == 0, Triage: desk.cfg.PublicURL + "/triage",
@@ -178,21 +199,18 @@ func (d *Digests) compose(ctx context.Context, p Person, s schemas.Settings, sna
 	} {
 		one, err := d.section(ctx, snap, p, sec.cases, now, loc)
 		if err != nil {
-			return Mail{}, err
+			return pg, err
 		}
 		if one.Title, one.Tone = sec.title, sec.tone; len(one.Entries) > 0 {
 			pg.Sections = append(pg.Sections, one)
 		}
 	}
-	if pg.Lead, err = d.lead(ctx, snap, sc, now); err != nil {
-		return Mail{}, err
-	}
 	if !pg.Quiet {
 		pg.Numbers = sc.numbers()
 	}
-	m, err := render("digest.html", pg.Subject, pg.text(), pg)
-	m.From, m.To, m.ToName, m.Date, m.Auto = desk.cfg.From, p.Email, p.Name, now, true
-	return m, err
+	var err error
+	pg.Lead, err = d.lead(ctx, snap, sc, now)
+	return pg, err
 }
 
 func (d *Digests) section(ctx context.Context, snap *snapshot, p Person, cases []schemas.Case, now time.Time, loc *time.Location) (section, error) {
@@ -331,6 +349,7 @@ func (p digestPage) text() string {
 			fmt.Fprintf(&b, "\nand %d more: %s\n", s.More, p.Triage)
 		}
 	}
+	b.WriteString(p.unusualText())
 	fmt.Fprintf(&b, "\nAll cases: %s\n\n--\n%s\n", p.Triage, p.Footer)
 	return b.String()
 }

@@ -61,6 +61,11 @@ type History interface {
 	Orders(ctx context.Context, q schemas.ListQuery) (schemas.Page[schemas.OrderRecord], error)
 	// Trend answers a chart. Kind is alerts or churn.
 	Trend(ctx context.Context, kind string, q schemas.TrendQuery) (schemas.Trend, error)
+	// GroupCounts counts events of the local days [from, to), both YYYY-MM-DD, by
+	// day, source and location (Category ""), and the red ones among them once
+	// more by each of their categories; groups without any are left out. Order:
+	// day, source, location, category, by bytes.
+	GroupCounts(ctx context.Context, from, to string) ([]GroupCount, error)
 }
 
 // RejectedError is returned by History.Store for events that it can never keep,

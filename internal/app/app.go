@@ -79,6 +79,7 @@ type App struct {
 	metrics   *prometheus.Registry
 	scoring   *scoreMetrics
 	storing   *storeWork
+	unusual   *signals.Unusuals // see unusuals
 	scorers   []*signals.Worker // that Serve runs; Scorer is one of them
 	closers   []closer
 }
@@ -209,7 +210,7 @@ func (a *App) wireAlerting() error {
 	a.Sender = alerting.NewSender(alerting.SenderConfig{
 		Outbox: s.Outbox, Transport: a.transport, From: from.Address, Now: a.Now, Log: a.Log, Wake: wake,
 	})
-	a.Digests = alerting.NewDigests(alerting.DigestsConfig{Desk: a.Desk, Lists: s.Lists, Schedule: s.Schedule, Outbox: s.Outbox, Log: a.Log})
+	a.Digests = alerting.NewDigests(alerting.DigestsConfig{Desk: a.Desk, Lists: s.Lists, Schedule: s.Schedule, Outbox: s.Outbox, Unusual: a.unusuals(), Log: a.Log})
 	a.Clock = alerting.NewClock(alerting.ClockConfig{
 		Desk: a.Desk, Lists: s.Lists, Schedule: s.Schedule, Outbox: s.Outbox, Digests: a.Digests, Log: a.Log,
 	})

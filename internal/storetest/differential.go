@@ -124,6 +124,7 @@ func SameAnswers(t *testing.T, a, b Pipeline, seed uint64, zone *time.Location) 
 		if known > 0 {
 			w.sameLists(t, a, b)
 			w.sameTrends(t, a, b)
+			w.sameGroupCounts(t, a, b)
 		}
 	}
 }

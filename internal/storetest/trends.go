@@ -27,6 +27,7 @@ func Trends(t *testing.T, open func(t *testing.T) Pipeline) {
 	suite{
 		{"alerts", false, trendAlerts},
 		{"churn", false, trendChurn},
+		{"counts by group", false, groupCounts},
 		{"questions without an answer", false, trendErrors},
 	}.run(t, open)
 }

@@ -23,6 +23,7 @@ func (s *Server) apiRoutes() []Route {
 	all = append(all,
 		Route{"GET", "/v1/quarantine", AccessRead, s.listQuarantine},
 		Route{"GET", "/v1/collectors", AccessRead, s.listCollectors},
+		Route{"GET", "/v1/unusual", AccessRead, s.listUnusual},
 		Route{"GET", "/v1/trends/{kind}", AccessRead, s.trend},
 		Route{"GET", "/v1/cases/{id}", AccessRead, s.oneCase},
 		Route{"PUT", "/v1/cases/{id}/playbook/{step}", AccessTriage, s.putStep},

@@ -33,6 +33,7 @@ type caseView struct {
 	Mails       []mailState
 	Customer    *customerCard // nil while nobody knows who it is
 	Earlier     []caseRow
+	Why         priorityView
 	Steps       []stepView
 	StepsDone   int
 	Next        string // the next action: claim, start, step, recover, reopen, or ""
@@ -165,12 +166,15 @@ func (s *Server) showCase(w http.ResponseWriter, r *http.Request, status int, c 
 	v.steps(l, clock)
 	v.Moves = moves(c, actorOf(r))
 	v.Next = v.nextAction()
-	if err := s.caseStory(r, &v, l, clock); err != nil {
+	scored, err := s.caseStory(r, &v, l, clock)
+	if err != nil {
 		return err
 	}
-	if err := s.caseCustomer(r, &v, l, clock); err != nil {
+	others, err := s.caseCustomer(r, &v, l, clock)
+	if err != nil {
 		return err
 	}
+	s.casePriority(r, &v, scored, others)
 	v.Shell = s.shell(w, r, v.Who, "triage")
 	s.render(w, r, status, "case", v)
 	return nil
@@ -259,12 +263,13 @@ func snoozeChoices(c reader) []choice {
 	return append(out, choice{schemas.FormatTime(at(14, 9)), "in 2 weeks"})
 }
 
-// caseStory fills in what was written, what happened and what was sent.
-func (s *Server) caseStory(r *http.Request, v *caseView, l *lookup, clock reader) error {
+// caseStory fills in what was written, what happened and what was sent, and
+// answers the events with their verdicts.
+func (s *Server) caseStory(r *http.Request, v *caseView, l *lookup, clock reader) ([]schemas.Scored, error) {
 	ctx, c := r.Context(), v.Case
 	audit, err := s.Cases.Audit(ctx, c.ID)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	ids := slices.Clone(c.EventIDs)
 	for _, a := range audit {
@@ -274,7 +279,7 @@ func (s *Server) caseStory(r *http.Request, v *caseView, l *lookup, clock reader
 	}
 	scored, err := s.Records.Scored(ctx, ids)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if scored, err = s.withLost(ctx, scored); err != nil {
 		return err
@@ -294,7 +299,7 @@ func (s *Server) caseStory(r *http.Request, v *caseView, l *lookup, clock reader
 		v.Messages = append(v.Messages, m)
 	}
 	v.Timeline = timeline(audit, events, l, clock)
-	return s.caseMails(ctx, v, clock)
+	return scored, s.caseMails(ctx, v, clock)
 }
 
 // withLost adds the messages that signals of no answer are about: they need not
@@ -361,20 +366,21 @@ func (s *Server) caseMails(ctx context.Context, v *caseView, clock reader) error
 	return nil
 }
 
-// caseCustomer fills in the right-hand side.
-func (s *Server) caseCustomer(r *http.Request, v *caseView, l *lookup, clock reader) error {
+// caseCustomer fills in the right-hand side, and answers the customer's other
+// cases that the reader may see.
+func (s *Server) caseCustomer(r *http.Request, v *caseView, l *lookup, clock reader) ([]schemas.Case, error) {
 	cust, ok, err := l.customer(v.Case.CustomerID)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	v.NoReply = "Nobody knows yet who this is. Answer where they wrote."
 	keys := []string{v.Case.Key}
 	if ok {
 		if v.Customer, err = s.customerCard(r.Context(), cust, clock); err != nil {
-			return err
+			return nil, err
 		}
 		if keys, err = s.Identities.Keys(r.Context(), cust.ID); err != nil {
-			return err
+			return nil, err
 		}
 		switch {
 		case cust.OptedOut:
@@ -387,9 +393,9 @@ func (s *Server) caseCustomer(r *http.Request, v *caseView, l *lookup, clock rea
 	}
 	others, err := s.Cases.ByKeys(r.Context(), keys)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	others = slices.DeleteFunc(others, func(c schemas.Case) bool { return c.ID == v.Case.ID || !actorOf(r).Sees(c.Location) })
 	v.Earlier, err = s.caseRows(r, others[:min(len(others), 8)])
-	return err
+	return others, err
 }

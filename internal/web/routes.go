@@ -92,6 +92,7 @@ func (s *Server) pageRoutes() []Route {
 		{"GET", "/customers", AccessSession, s.customers},
 		{"GET", "/customers/{id}", AccessSession, s.customerPage},
 		{"GET", "/trends", AccessSession, s.trends},
+		{"GET", "/trends/unusual", AccessSession, s.unusualPage},
 		{"GET", "/collectors", AccessSession, s.collectors},
 		{"GET", "/quarantine", AccessSession, s.quarantine},
 		{"POST", "/quarantine", AccessSession, s.quarantineBulk},

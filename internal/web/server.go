@@ -38,7 +38,9 @@ type Deps struct {
 	Settings   alerting.SettingsStore
 	History    signals.History
 	Records    signals.Records
-	Risks      *signals.Risks // churn_risk of customers; nil shows none
+	Risks      *signals.Risks    // churn_risk of customers; nil shows none
+	Standing   *signals.Standing // where the value of customers stands; nil shows none
+	Unusual    *signals.Unusuals // nil finds nothing
 	Quarantine ingest.Quarantine
 	Replay     func(ctx context.Context, id string) (ingest.Result, error)
 	Blobs      ingest.Blobs

@@ -13,6 +13,7 @@ import (
 type trendsView struct {
 	Shell
 	Headline  string
+	Unusual   []unusualNote
 	Numbers   []figure
 	By        []tab
 	Alerts    chart
@@ -69,6 +70,7 @@ func (s *Server) trends(w http.ResponseWriter, r *http.Request) error {
 	if err := s.numbers(r, &v, churned, where); err != nil {
 		return err
 	}
+	v.Unusual = s.unusualNotes(r)
 	v.Shell = s.shell(w, r, "Trends", "trends")
 	s.render(w, r, http.StatusOK, "trends", v)
 	return nil

@@ -24,6 +24,7 @@ type triageView struct {
 	Sources   []schemas.SourceType
 	Filter    triageFilter
 	Queue     queueView
+	Unusual   []unusualNote // on the first view, for managers
 }
 
 // tab is one entry of a row of views.
@@ -123,6 +124,9 @@ func (s *Server) triage(w http.ResponseWriter, r *http.Request) error {
 	}
 	if v.Queue, err = s.queue(r, f); err != nil {
 		return err
+	}
+	if f.Tab == "" {
+		v.Unusual = s.unusualNotes(r)
 	}
 	v.Shell = s.shell(w, r, "Triage", "triage")
 	s.render(w, r, http.StatusOK, "triage", v)

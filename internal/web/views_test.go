@@ -13,7 +13,7 @@ import (
 // pageTypes names the struct each page is rendered with.
 var pageTypes = map[string]any{
 	"error": errorView{}, "login": loginView{}, "first_owner": linkView{}, "set_password": linkView{}, "triage": triageView{},
-	"case": caseView{}, "customer": customerView{}, "customers": customersView{}, "trends": trendsView{}, "collectors": collectorsView{},
+	"case": caseView{}, "customer": customerView{}, "customers": customersView{}, "trends": trendsView{}, "unusual": unusualView{}, "collectors": collectorsView{},
 	"quarantine": quarantineView{}, "quarantine_item": quarantineItemView{}, "settings": settingsView{},
 }
 

@@ -25,6 +25,9 @@ type caseState struct {
 	outbox   map[string]outboxRow
 	jobs     map[[2]string]jobRow
 	settings *schemas.Settings
+	marks    map[string]schemas.Mark
+	layers   []schemas.Layer
+	uses     []schemas.LayerUse
 }
 
 type alertRow struct {

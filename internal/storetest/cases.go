@@ -26,6 +26,7 @@ type Alerting struct {
 	Outbox     alerting.Outbox
 	Schedule   alerting.Schedule
 	Settings   alerting.SettingsStore
+	Lessons    alerting.Lessons
 	Identities ingest.Identities // of the same store: aliases and names come from here
 	Reopen     func(t *testing.T) Alerting
 }

@@ -13,7 +13,7 @@ import (
 // raises no notice, so no case and no mail come of it.
 type Rescorer struct{ w *Worker }
 
-// NewRescorer needs History, Records, Context, Model, Business and Now of a
+// NewRescorer needs History, Context, Model, Business and Now of a
 // worker's configuration.
 func NewRescorer(c WorkerConfig) *Rescorer { return &Rescorer{NewWorker(c)} }
 

@@ -128,7 +128,7 @@ const keepLog = 30 * 24 * time.Hour
 
 // Tick runs every clock job that is due at now, once.
 func (a *App) Tick(ctx context.Context, now time.Time) error {
-	return errors.Join(a.Clock.Due(ctx, now), a.Auth.Sweep(ctx), a.Stores.Prune(ctx, now.Add(-keepLog)))
+	return errors.Join(a.Clock.Due(ctx, now), a.Auth.Sweep(ctx), a.learnNightly(ctx, now), a.Stores.Prune(ctx, now.Add(-keepLog)))
 }
 
 type cronLog struct{ log *slog.Logger }

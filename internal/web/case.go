@@ -35,6 +35,7 @@ type caseView struct {
 	Earlier     []caseRow
 	Steps       []stepView
 	StepsDone   int
+	Teaches     bool   // decisions are learned from
 	Next        string // the next action: claim, start, step, recover, reopen, or ""
 	Moves       []move
 	People      []*person
@@ -58,6 +59,7 @@ type letter struct {
 	HTMLURL  string
 	Files    []mailAttachment
 	CanSplit bool
+	Mark     markView
 }
 
 // stepView is one step of the playbook.
@@ -146,7 +148,7 @@ func (s *Server) showCase(w http.ResponseWriter, r *http.Request, status int, c 
 	if err != nil {
 		return err
 	}
-	v := caseView{Case: c, URL: "/cases/" + url.PathEscape(c.ID), Form: form, Open: c.State.Open(),
+	v := caseView{Case: c, Teaches: s.Lessons != nil, URL: "/cases/" + url.PathEscape(c.ID), Form: form, Open: c.State.Open(),
 		Assignee: l.name(c.Assignee), Mine: c.Assignee != "" && c.Assignee == actorOf(r).Email}
 	clock := s.clock(s.zone(r))
 	v.Due, v.Opened, v.Closed, v.NextAttempt = clock.due(c.Due()), clock.ago(&c.OpenedAt), clock.ago(c.ClosedAt), clock.due(c.NextAttemptAt)
@@ -277,10 +279,17 @@ func (s *Server) caseStory(r *http.Request, v *caseView, l *lookup, clock reader
 		return err
 	}
 	slices.SortStableFunc(scored, func(a, b schemas.Scored) int { return b.Event.OccurredAt.Compare(a.Event.OccurredAt) })
+	marks, err := s.marksOf(ctx, ids)
+	if err != nil {
+		return err
+	}
 	events := map[string]schemas.Event{}
 	for _, sc := range scored {
 		events[sc.Event.ID] = sc.Event
 		m := s.letter(sc, clock, v.URL)
+		if by := sc.Verdict.FlaggedBy; by != nil && *by == schemas.FlaggedByModel && slices.Contains(c.EventIDs, sc.Event.ID) { // a rule does not learn
+			m.Mark = s.markView(sc.Event.ID, v.URL, marks, l)
+		}
 		m.CanSplit = v.Open && len(c.EventIDs) > 1 && slices.Contains(c.EventIDs, sc.Event.ID)
 		if m.HasMail {
 			m.Files = s.attachments(ctx, sc.Event, v.URL)

@@ -123,7 +123,7 @@ func TestWhatWeLearned(t *testing.T) {
 	b.post("/settings/learned/use", "number", "1").leadsTo(t, "/settings/learned")
 	b.get("/settings/learned").want(t, 200, "own-1 scores", "text-9&#43;own-1", "stays until you change it", "Martin Reed", "Use own-2")
 	b.post("/settings/learned/use", "number", "0").leadsTo(t, "/settings/learned")
-	b.get("/settings/learned").want(t, 200, "<strong>text-9</strong>", "the model as it ships, to stay", "!Back to the model")
+	b.get("/settings/learned").want(t, 200, "<strong>text-9</strong>", "put the model as it ships to work, to stay", "!Back to the model")
 	for _, n := range []string{"3", "9", "-1", "", "x"} {
 		if p := b.post("/settings/learned/use", "number", n); p.status < 400 {
 			t.Errorf("number %q: %d", n, p.status)

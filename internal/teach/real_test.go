@@ -106,33 +106,53 @@ func TestMeasured(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	worse := 0
 	for _, sets := range [][]string{{"cesamard", "fincorp", "hotel_reviews"}, {"amazon_apps", "product_tweets", "skytrax"}} {
 		var all []learn.Example
 		for _, set := range sets {
 			all = append(all, messages(t, dir, set, 500, m)...)
 		}
+		for _, n := range []int{30, 60, 100, 200} {
+			f := measure(all, n)
+			t.Logf("%v, %d flagged: of %d draws of %d decisions %d were used; then AUROC %.3f → %.3f, log loss %.3f → %.3f", sets, len(all), draws, n, f.used,
+				f.auroc, f.taughtAUROC, f.loss, f.taughtLoss)
+			if n == 200 && f.taughtLoss > f.loss {
+				t.Errorf("%v: what was used did worse later", sets)
+			}
+		}
+	}
+}
+
+// draws is how often decisions are drawn anew.
+const draws = 20
+
+type measured struct {
+	used                                 int
+	auroc, taughtAUROC, loss, taughtLoss float64
+}
+
+// measure learns from n messages, drawn again and again, and averages the
+// figures on the others over the layers that the check let through.
+func measure(all []learn.Example, n int) (f measured) {
+	for draw := range draws {
 		order := func(x learn.Example) uint32 {
 			h := fnv.New32a()
-			h.Write([]byte("order " + x.EventID))
+			fmt.Fprintf(h, "%d %s", draw, x.EventID)
 			return h.Sum32()
 		}
-		slices.SortStableFunc(all, func(a, b learn.Example) int { return int(int64(order(a)) - int64(order(b))) })
-		for _, n := range []int{30, 60, 100, 200, 300} {
-			if n > len(all)/2 {
-				continue
-			}
-			l, after := learn.Fit(all[:n]), all[len(all)/2:]
-			auroc, loss := figures(after, func(x learn.Example) float64 { return x.P })
-			taught, taughtLoss := figures(after, func(x learn.Example) float64 { return learn.Correct(&l, x.P, x.Source, x.Topics) })
-			t.Logf("%v: %d decisions, used %t: AUROC %.3f → %.3f, log loss %.3f → %.3f, held back %.2f → %.2f, on %d later ones", sets, n, l.Report.Accepted,
-				auroc, taught, loss, taughtLoss, l.Report.Shipped.Precision, l.Report.Taught.Precision, len(after))
-			if l.Report.Accepted && taughtLoss > loss {
-				worse++
-			}
+		xs := slices.Clone(all)
+		slices.SortStableFunc(xs, func(a, b learn.Example) int { return int(int64(order(a)) - int64(order(b))) })
+		l, after := learn.Fit(xs[:n]), xs[n:]
+		if !l.Report.Accepted {
+			continue
 		}
+		f.used++
+		a, loss := figures(after, func(x learn.Example) float64 { return x.P })
+		f.auroc, f.loss = f.auroc+a, f.loss+loss
+		a, loss = figures(after, func(x learn.Example) float64 { return learn.Correct(&l, x.P, x.Source, x.Topics) })
+		f.taughtAUROC, f.taughtLoss = f.taughtAUROC+a, f.taughtLoss+loss
 	}
-	if worse > 0 {
-		t.Errorf("%d layers that were used did worse later", worse)
+	if k := float64(f.used); k > 0 {
+		f.auroc, f.taughtAUROC, f.loss, f.taughtLoss = f.auroc/k, f.taughtAUROC/k, f.loss/k, f.taughtLoss/k
 	}
+	return f
 }

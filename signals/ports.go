@@ -54,6 +54,12 @@ type History interface {
 	// such event; of the others none, some or all may be stored. Set those
 	// aside and store the rest again.
 	Store(ctx context.Context, scored []schemas.Scored) ([]schemas.Verdict, error)
+	// Rescore puts new verdicts in the place of standing ones, for good: what was
+	// stored first does not come back with a replay. Of events that history does
+	// not hold nothing is stored; events and orders stay as they are. Unlike Store
+	// it is not idempotent: of two calls the later one stands. One process
+	// rescores at a time.
+	Rescore(ctx context.Context, scored []schemas.Scored) error
 	// Events, Verdicts and Orders list in a stable order; events by
 	// (collected_at, id), verdicts by (scored_at, id), orders by (placed_at, ref).
 	Events(ctx context.Context, q schemas.ListQuery) (schemas.Page[schemas.Event], error)

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"redalert/schemas"
+	"redalert/signals/learn"
 	"redalert/signals/orders"
 	"redalert/signals/text"
 )
@@ -32,7 +33,8 @@ const codeModel = "text_unhappy"
 
 // Score says of one event how loud it is and why. It is pure and deterministic:
 // no clock (ScoredAt stays zero), no I/O, no randomness. m may be nil: then the
-// hard rules alone decide. Score never fails: data that cannot be read counts
+// hard rules alone decide. A layer (Teach) corrects the model's word only where no
+// hard rule spoke. Score never fails: data that cannot be read counts
 // as empty, so the rules that need only the type still hold. It does not
 // recover from a panic of m; Worker does.
 func Score(ev schemas.Event, ctx CustomerContext, m TextModel) schemas.Verdict {
@@ -46,8 +48,12 @@ func Score(ev schemas.Event, ctx CustomerContext, m TextModel) schemas.Verdict {
 	if m != nil {
 		v.ModelVersion = m.Version()
 	}
+	m, layer := untaught(m)
 	p := f.hear(m)
 	ruled := f.applyRules(&v)
+	if layer != nil && !ruled {
+		p.Probability = learn.Correct(layer, p.Probability, ev.Source, f.topics(p))
+	}
 	v.Probability = p.Probability
 	if ruled {
 		v.Probability = max(v.Probability, schemas.RedThreshold)

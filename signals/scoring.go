@@ -13,10 +13,10 @@ import (
 
 // score gives every event its verdict; an event that makes the scorer panic
 // goes to quarantine instead, and the others go on.
-func (w *Worker) score(events []schemas.Event, known *overlay) ([]schemas.Scored, []schemas.Quarantined) {
+func (w *Worker) score(events []schemas.Event, known *overlay, m TextModel) ([]schemas.Scored, []schemas.Quarantined) {
 	start := w.c.Now()
 	at := start.UTC().Truncate(time.Millisecond)
-	verdicts, errs := w.verdicts(events, known)
+	verdicts, errs := w.verdicts(events, known, m)
 	w.size = nextSize(w.size, len(events), w.c.Now().Sub(start), w.c.Batch)
 	scored := make([]schemas.Scored, 0, len(events))
 	var bad []schemas.Quarantined
@@ -38,7 +38,7 @@ func (w *Worker) score(events []schemas.Event, known *overlay) ([]schemas.Scored
 const scoredAlone = 16
 
 // verdicts scores events side by side, on all processors; known is only read.
-func (w *Worker) verdicts(events []schemas.Event, known *overlay) ([]schemas.Verdict, []error) {
+func (w *Worker) verdicts(events []schemas.Event, known *overlay, m TextModel) ([]schemas.Verdict, []error) {
 	vs, errs := make([]schemas.Verdict, len(events)), make([]error, len(events))
 	var next atomic.Int64
 	work := func() {
@@ -48,7 +48,7 @@ func (w *Worker) verdicts(events []schemas.Event, known *overlay) ([]schemas.Ver
 				return
 			}
 			for i := from; i < min(from+scoredAlone, len(events)); i++ {
-				vs[i], errs[i] = w.scoreOne(events[i], known)
+				vs[i], errs[i] = w.scoreOne(events[i], known, m)
 			}
 		}
 	}
@@ -63,7 +63,7 @@ func (w *Worker) verdicts(events []schemas.Event, known *overlay) ([]schemas.Ver
 
 var errPanic = errors.New("the scorer failed on this event")
 
-func (w *Worker) scoreOne(ev schemas.Event, known *overlay) (v schemas.Verdict, err error) {
+func (w *Worker) scoreOne(ev schemas.Event, known *overlay, m TextModel) (v schemas.Verdict, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			w.c.Log.Debug("panic in the scorer", "event", ev.ID, "panic", r, "stack", string(debug.Stack()))
@@ -75,7 +75,7 @@ func (w *Worker) scoreOne(ev schemas.Event, known *overlay) (v schemas.Verdict, 
 	if usesFacts(ev) {
 		c = NewContext(known.facts(ev.CustomerID), ev, w.c.Business.Currency)
 	}
-	return Score(ev, c, w.c.Model), nil
+	return Score(ev, c, m), nil
 }
 
 // Scoring one batch should take about so long: an order takes microseconds, a

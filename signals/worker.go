@@ -20,8 +20,11 @@ type WorkerConfig struct {
 	Quarantine Quarantine
 	// Keep stores the event of a quarantined item, so that it can be replayed,
 	// and answers its SHA-256; nil keeps nothing.
-	Keep         func(ctx context.Context, raw []byte) (string, error)
-	Model        TextModel // nil scores by the hard rules alone
+	Keep  func(ctx context.Context, raw []byte) (string, error)
+	Model TextModel // nil scores by the hard rules alone
+	// Current answers the model of the next batch, which may be another than that
+	// of the last: a new layer is picked up without a restart. nil = always Model.
+	Current      func(context.Context) (TextModel, error)
 	Business     schemas.Business
 	OpenCasesFor time.Duration // alerting.open_cases_for, 0 = 14 days: older events need no priority
 	Now          func() time.Time
@@ -37,7 +40,7 @@ type Hooks struct {
 	Batch       func(events int, took time.Duration)     // a batch was committed
 	Verdict     func(e schemas.Event, v schemas.Verdict) // the standing verdict of each event of a committed batch
 	Quarantined func(n int)                              // events that could not be scored or kept
-	Failed      func(stage string)                       // fetch, context, history, quarantine, alerts or commit
+	Failed      func(stage string)                       // fetch, context, model, history, quarantine, alerts or commit
 	// Span opens a trace span around the work on a batch; end gets its outcome.
 	Span func(ctx context.Context, events []schemas.Event) (_ context.Context, end func(error))
 }
@@ -164,7 +167,14 @@ func (w *Worker) work(ctx context.Context, b Batch) (int, error) {
 	if err := known.load(ctx, needsFacts(b.Events)); err != nil {
 		return 0, w.failed("context", err)
 	}
-	scored, bad := w.score(b.Events, known)
+	m := w.c.Model
+	if w.c.Current != nil {
+		var err error
+		if m, err = w.c.Current(ctx); err != nil {
+			return 0, w.failed("model", err)
+		}
+	}
+	scored, bad := w.score(b.Events, known, m)
 	if err := w.setAside(ctx, bad, b.Events); err != nil {
 		return 0, w.failed("quarantine", err)
 	}

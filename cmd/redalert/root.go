@@ -33,7 +33,7 @@ func newRoot() *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddGroup(&cobra.Group{ID: "serve", Title: "Run it:"}, &cobra.Group{ID: "data", Title: "Data in and out:"},
 		&cobra.Group{ID: "people", Title: "People and programs:"}, &cobra.Group{ID: "care", Title: "Look after it:"})
-	root.AddCommand(runCmd(), demoCmd(), importCmd(), exportCmd(), scoreCmd(), evalCmd(), trainCmd(), quarantineCmd(), userCmd(), tokenCmd(),
+	root.AddCommand(runCmd(), demoCmd(), importCmd(), exportCmd(), scoreCmd(), rescoreCmd(), evalCmd(), trainCmd(), quarantineCmd(), userCmd(), tokenCmd(),
 		digestCmd(), tickCmd(), doctorCmd(), healthCmd(), checkConfigCmd(), backupCmd(), restoreCmd(), migrateCmd(), moveCmd(), versionCmd(), completionCmd())
 	root.SetHelpCommandGroupID("care")
 	strict(root)

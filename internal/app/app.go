@@ -25,6 +25,7 @@ import (
 	"redalert/internal/auth"
 	"redalert/internal/config"
 	"redalert/internal/importer"
+	"redalert/internal/teach"
 	"redalert/internal/tracing"
 	"redalert/schemas"
 	"redalert/signals"
@@ -60,18 +61,20 @@ type App struct {
 	Business schemas.Business
 	Options
 
-	Stores  Stores
-	Door    *ingest.Door
-	Mail    email.Decoder
-	Auth    *auth.Service
-	Model   signals.TextModel
-	Scorer  *signals.Worker // works off everything when it works alone
-	Signals *signals.Clock
-	Desk    *alerting.Desk
-	Filer   *alerting.Worker
-	Sender  *alerting.Sender
-	Digests *alerting.Digests
-	Clock   *alerting.Clock
+	Stores   Stores
+	Door     *ingest.Door
+	Mail     email.Decoder
+	Auth     *auth.Service
+	Model    signals.TextModel
+	Scorer   *signals.Worker // works off everything when it works alone
+	Teacher  *teach.Teacher
+	Follower *teach.Follower
+	Signals  *signals.Clock
+	Desk     *alerting.Desk
+	Filer    *alerting.Worker
+	Sender   *alerting.Sender
+	Digests  *alerting.Digests
+	Clock    *alerting.Clock
 
 	tracing   *tracing.Tracing
 	composer  alerting.Composer
@@ -164,6 +167,7 @@ func (a *App) wireSignals() error {
 		return fmt.Errorf("text model: %w", err)
 	}
 	a.Model, a.scoring = model, newScoreMetrics()
+	a.wireLearning()
 	s, hooks := &a.Stores, a.scoring.hooks()
 	hooks.Span = a.tracing.Batch
 	consumers := s.Scorers
@@ -173,7 +177,7 @@ func (a *App) wireSignals() error {
 	for _, c := range consumers {
 		a.scorers = append(a.scorers, signals.NewWorker(signals.WorkerConfig{
 			Consumer: c, Alerts: s.Alerts, History: measuredHistory{s.History, a.storing, a.Now}, Context: s.Context, Quarantine: s.Quarantine,
-			Model: a.Model, Business: a.Business, Keep: a.keep, OpenCasesFor: time.Duration(a.Config.Alerting.OpenCasesFor),
+			Model: a.Model, Current: a.Follower.Current, Business: a.Business, Keep: a.keep, OpenCasesFor: time.Duration(a.Config.Alerting.OpenCasesFor),
 			Now: a.Now, Log: a.Log, Hooks: hooks, Batch: s.ScoreBatch,
 		}))
 	}

@@ -39,7 +39,7 @@ func (a *App) handler(url string, roles []Role, demo *web.DemoHooks) (http.Handl
 	s := &a.Stores
 	srv, err := web.New(web.Deps{
 		Doors: doors, Desk: a.Desk, Auth: people, Cases: s.Cases, Lists: s.Lists, Identities: s.Identities, Outbox: s.Outbox,
-		Settings: s.Settings, History: s.History, Records: s.Records, Risks: a.risks(), Unusual: a.unusuals(), Standing: &signals.Standing{Context: s.Context, Now: a.Now}, Quarantine: s.Quarantine,
+		Settings: s.Settings, Lessons: s.Lessons, Learn: a.Learn, ModelVersion: a.Model.Version(), History: s.History, Records: s.Records, Risks: a.risks(), Unusual: a.unusuals(), Standing: &signals.Standing{Context: s.Context, Now: a.Now}, Quarantine: s.Quarantine,
 		Replay: a.Door.ReplayQuarantined, Blobs: s.Blobs, Statuses: s.Statuses, Digests: a.Digests,
 		SendTestMail: a.sendTestMail(), Business: a.Business, PublicURL: public,
 		TrustedProxies: a.Config.Server.TrustedProxies, Now: a.Now, Log: a.Log, Ready: a.ready,

@@ -103,7 +103,7 @@ func TestScoringIsMeasured(t *testing.T) {
 	}
 	for name, want := range map[string]map[string]float64{
 		"redalert_scored_total":         {"none": 0, "review": 0, "red": 1},
-		"redalert_score_failures_total": {"fetch": 0, "context": 0, "history": 1, "quarantine": 0, "alerts": 0, "commit": 0},
+		"redalert_score_failures_total": {"fetch": 0, "context": 0, "model": 0, "history": 1, "quarantine": 0, "alerts": 0, "commit": 0},
 	} {
 		got := map[string]float64{}
 		for _, m := range found[name].GetMetric() {

@@ -24,7 +24,7 @@ func newScoreMetrics() *scoreMetrics {
 		scored:   metric("scored_total").counters(),
 	}
 	// Known values start at 0: the first failure is an increase, too.
-	for _, stage := range []string{"fetch", "context", "history", "quarantine", "alerts", "commit"} {
+	for _, stage := range []string{"fetch", "context", "model", "history", "quarantine", "alerts", "commit"} {
 		m.failures.WithLabelValues(stage)
 	}
 	for _, level := range []schemas.Level{schemas.LevelNone, schemas.LevelReview, schemas.LevelRed} {

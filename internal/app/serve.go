@@ -134,7 +134,7 @@ func (a *App) Tick(ctx context.Context, now time.Time) error {
 
 // tickAlert runs the clock jobs of the role alert.
 func (a *App) tickAlert(ctx context.Context, now time.Time) error {
-	return errors.Join(a.Clock.Due(ctx, now), a.Auth.Sweep(ctx), a.Stores.Prune(ctx, now.Add(-keepLog)))
+	return errors.Join(a.Clock.Due(ctx, now), a.Auth.Sweep(ctx), a.learnNightly(ctx, now), a.Stores.Prune(ctx, now.Add(-keepLog)))
 }
 
 // tickScore runs those of the role score.

@@ -55,6 +55,7 @@ type Stores struct {
 	Schedule   alerting.Schedule
 	Settings   alerting.SettingsStore
 	Learned    signals.Learned
+	Lessons    alerting.Lessons
 	People     alerting.People
 	Users      auth.Users
 	Sessions   auth.Sessions
@@ -126,7 +127,7 @@ func openEmbedded(ctx context.Context, path string) (Stores, error) {
 		Receipts: db, Intake: db, Cursors: db.Cursors(), Quarantine: db.Quarantine(), Blobs: db.Blobs(), Customers: db,
 		Threads: db, Answers: db, Statuses: db,
 		Cases: db.Cases(), Lists: db.Lists(), Identities: db, Outbox: db.Outbox(), Schedule: db.Schedule(),
-		Settings: db.Settings(), People: db.People(), Learned: db,
+		Settings: db.Settings(), Lessons: db.Lessons(), People: db.People(), Learned: db,
 		Users: db.Users(), Sessions: db.Sessions(), Tokens: db.Tokens(),
 		Servers: []Server{{
 			Name: "store", Advice: "stop redalert and restore the last backup: redalert restore FILE",

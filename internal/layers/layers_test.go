@@ -35,6 +35,7 @@ var may = map[string][]string{
 	"redalert/internal/move":       {"redalert/schemas", "redalert/signals"},
 	"redalert/internal/export":     {"redalert/schemas", "redalert/ingest", "redalert/signals", "redalert/alerting"},
 	"redalert/internal/importer":   {"redalert/schemas", "redalert/ingest", "redalert/ingest/"},
+	"redalert/internal/teach":      {"redalert/schemas", "redalert/signals", "redalert/signals/learn", "redalert/alerting"},
 	"redalert/internal/web":        {"redalert/schemas", "redalert/ingest", "redalert/ingest/hook", "redalert/signals", "redalert/alerting", "redalert/internal/auth", "redalert/internal/export"},
 	"redalert/internal/demo":       {"redalert/schemas", "redalert/ingest", "redalert/alerting"},
 	"redalert/internal/app":        {"redalert/"},

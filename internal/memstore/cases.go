@@ -26,6 +26,9 @@ type caseState struct {
 	jobs     map[[2]string]jobRow
 	settings *schemas.Settings
 	learned  map[string][]byte
+	marks    map[string]schemas.Mark
+	layers   []schemas.Layer
+	uses     []schemas.LayerUse
 }
 
 type alertRow struct {

@@ -8,7 +8,7 @@ import (
 
 func openAlerting(*testing.T) storetest.Alerting {
 	s := New()
-	return storetest.Alerting{Cases: s.Cases(), Lists: s.Lists(), Outbox: s.Outbox(), Schedule: s.Schedule(), Settings: s.Settings(), Learned: s, Identities: s}
+	return storetest.Alerting{Cases: s.Cases(), Lists: s.Lists(), Outbox: s.Outbox(), Schedule: s.Schedule(), Settings: s.Settings(), Learned: s, Lessons: s.Lessons(), Identities: s}
 }
 
 func openAuth(*testing.T) storetest.Auth {
@@ -22,6 +22,7 @@ func TestOutbox(t *testing.T)    { storetest.Outbox(t, openAlerting) }
 func TestSchedule(t *testing.T)  { storetest.Schedule(t, openAlerting) }
 func TestSettings(t *testing.T)  { storetest.Settings(t, openAlerting) }
 func TestLearned(t *testing.T)   { storetest.Learned(t, openAlerting) }
+func TestLessons(t *testing.T)   { storetest.Lessons(t, openAlerting) }
 func TestUsers(t *testing.T)     { storetest.Users(t, openAuth) }
 func TestSessions(t *testing.T)  { storetest.Sessions(t, openAuth) }
 func TestTokens(t *testing.T)    { storetest.Tokens(t, openAuth) }

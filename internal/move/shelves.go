@@ -78,6 +78,9 @@ func Shelves() []Shelf {
 		shelf("case_alerts", 1, "event_id case_id raised_at:int opened_case:flag order_ref"),
 		shelf("notifications", 1, "id case_id episode:int kind cause recipient channel message_id state to_customer:flag attempts:int at:int not_before:int "+
 			"lease_until:int error event_id body:bytes"),
+		shelf("marks", 1, "event_id at:int doc"),
+		shelf("layers", 1, "number:int doc"),
+		shelf("layer_uses", 1, "seq:int doc"),
 	}
 }
 

@@ -28,6 +28,7 @@ type Alerting struct {
 	Schedule   alerting.Schedule
 	Settings   alerting.SettingsStore
 	Learned    signals.Learned
+	Lessons    alerting.Lessons
 	Identities ingest.Identities // of the same store: aliases and names come from here
 	Reopen     func(t *testing.T) Alerting
 }

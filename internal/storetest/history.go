@@ -66,6 +66,7 @@ func History(t *testing.T, open func(t *testing.T) Pipeline) {
 		{"an event that can never be kept", false, historyRejects},
 		{"through the whole pipe", false, historyThroughPipe},
 		{"lists", false, historyLists},
+		{"scored again", false, historyRescored},
 		{"locations", false, historyLocations},
 		{"pages while rows are added", false, historyGrows},
 		{"single records", false, historyRecords},

@@ -25,6 +25,8 @@ func (s *Server) apiRoutes() []Route {
 		Route{"GET", "/v1/collectors", AccessRead, s.listCollectors},
 		Route{"GET", "/v1/unusual", AccessRead, s.listUnusual},
 		Route{"GET", "/v1/trends/{kind}", AccessRead, s.trend},
+		Route{"GET", "/v1/learned", AccessRead, s.getLearned},
+		Route{"PUT", "/v1/events/{id}/mark", AccessTriage, s.putMark},
 		Route{"GET", "/v1/cases/{id}", AccessRead, s.oneCase},
 		Route{"PUT", "/v1/cases/{id}/playbook/{step}", AccessTriage, s.putStep},
 	)

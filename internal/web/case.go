@@ -36,6 +36,7 @@ type caseView struct {
 	Why         priorityView
 	Steps       []stepView
 	StepsDone   int
+	Teaches     bool   // decisions are learned from
 	Next        string // the next action: claim, start, step, recover, reopen, or ""
 	Moves       []move
 	People      []*person
@@ -59,6 +60,7 @@ type letter struct {
 	HTMLURL  string
 	Files    []mailAttachment
 	CanSplit bool
+	Mark     markView
 }
 
 // stepView is one step of the playbook.
@@ -147,7 +149,7 @@ func (s *Server) showCase(w http.ResponseWriter, r *http.Request, status int, c 
 	if err != nil {
 		return err
 	}
-	v := caseView{Case: c, URL: "/cases/" + url.PathEscape(c.ID), Form: form, Open: c.State.Open(),
+	v := caseView{Case: c, Teaches: s.Lessons != nil, URL: "/cases/" + url.PathEscape(c.ID), Form: form, Open: c.State.Open(),
 		Assignee: l.name(c.Assignee), Mine: c.Assignee != "" && c.Assignee == actorOf(r).Email}
 	clock := s.clock(s.zone(r))
 	v.Due, v.Opened, v.Closed, v.NextAttempt = clock.due(c.Due()), clock.ago(&c.OpenedAt), clock.ago(c.ClosedAt), clock.due(c.NextAttemptAt)
@@ -282,13 +284,20 @@ func (s *Server) caseStory(r *http.Request, v *caseView, l *lookup, clock reader
 		return nil, err
 	}
 	if scored, err = s.withLost(ctx, scored); err != nil {
-		return err
+		return nil, err
 	}
 	slices.SortStableFunc(scored, func(a, b schemas.Scored) int { return b.Event.OccurredAt.Compare(a.Event.OccurredAt) })
+	marks, err := s.marksOf(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
 	events := map[string]schemas.Event{}
 	for _, sc := range scored {
 		events[sc.Event.ID] = sc.Event
 		m := s.letter(sc, clock, v.URL)
+		if by := sc.Verdict.FlaggedBy; by != nil && *by == schemas.FlaggedByModel && slices.Contains(c.EventIDs, sc.Event.ID) { // a rule does not learn
+			m.Mark = s.markView(sc.Event.ID, v.URL, marks, l)
+		}
 		m.CanSplit = v.Open && len(c.EventIDs) > 1 && slices.Contains(c.EventIDs, sc.Event.ID)
 		if m.HasMail = m.HasMail && slices.Contains(ids, sc.Event.ID); m.HasMail {
 			m.Files = s.attachments(ctx, sc.Event, v.URL)

@@ -104,6 +104,9 @@ func (s *Server) caseMove(w http.ResponseWriter, r *http.Request) error {
 	return s.act(w, r, "move-"+r.FormValue("to"), func(a schemas.Actor, id string, v int64) (schemas.Case, flash, error) {
 		to := schemas.CaseState(r.PostForm.Get("to"))
 		c, err := s.Desk.Transition(r.Context(), a, id, v, to, r.PostForm.Get("reason"))
+		if err == nil && to == schemas.StateDismissed && r.PostForm.Get("no_alert") != "" {
+			err = s.judgeCase(r.Context(), a, c)
+		}
 		f := flash{Text: moved[to]}
 		if to == schemas.StateDismissed || to == schemas.StateLost {
 			f.Undo = "/cases/" + url.PathEscape(id) + "/move"

@@ -125,6 +125,9 @@ func (s *Server) admit(rt Route, w http.ResponseWriter, r *http.Request) (*http.
 	}
 	r = withUser(r, u)
 	w.Header().Set("Cache-Control", "no-store")
+	if rt.Access == AccessManager && !actorOf(r).AtLeast(schemas.RoleManager) {
+		return r, &roleError{Need: schemas.RoleManager}
+	}
 	if rt.Access == AccessOwner && !actorOf(r).AtLeast(schemas.RoleOwner) {
 		return r, &roleError{Need: schemas.RoleOwner}
 	}

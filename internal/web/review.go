@@ -29,6 +29,7 @@ type reviewRow struct {
 	Why                 []string
 	At                  *moment
 	Chance              int // per cent
+	Mark                markView
 }
 
 // reviewQueue lists what the scorer was not sure about in the last 30 days,
@@ -43,6 +44,14 @@ func (s *Server) reviewQueue(r *http.Request, f triageFilter, v queueView) (queu
 	if err != nil {
 		return v, err
 	}
+	ids := make([]string, len(scored))
+	for i, sc := range scored {
+		ids[i] = sc.Event.ID
+	}
+	marks, err := s.marksOf(r.Context(), ids)
+	if err != nil {
+		return v, err
+	}
 	clock := s.clock(s.zone(r))
 	for _, sc := range scored {
 		ev := sc.Event
@@ -50,7 +59,11 @@ func (s *Server) reviewQueue(r *http.Request, f triageFilter, v queueView) (queu
 		if f.Location != "" && ev.Location != f.Location || f.Source != "" && string(src) != f.Source {
 			continue
 		}
-		row := reviewRow{Text: shorten(oneLine(told.Text), 280), Kind: told.Kind, Score: told.Score, Location: ev.Location, CustomerID: ev.CustomerID, Source: src,
+		said, answered := marks[ev.ID]
+		if answered && !said.Red {
+			continue // dealt with
+		}
+		row := reviewRow{Mark: s.markView(ev.ID, v.URL, marks, l), Text: shorten(oneLine(told.Text), 280), Kind: told.Kind, Score: told.Score, Location: ev.Location, CustomerID: ev.CustomerID, Source: src,
 			SourceIcon: sourceIcons[src], At: clock.ago(&ev.OccurredAt), Why: reasonTexts(sc.Verdict.Reasons, 3),
 			Chance: int(sc.Verdict.Probability*100 + 0.5)}
 		if row.Who, err = l.who(schemas.Case{CustomerID: ev.CustomerID, SourceType: src}); err != nil {
@@ -120,7 +133,8 @@ func (s *Server) reviews(r *http.Request) ([]schemas.Scored, error) {
 			return nil, err
 		}
 		for _, sc := range found {
-			if sc.Verdict.Level == schemas.LevelReview && actorOf(r).Sees(sc.Event.Location) && len(out) < reviewMax {
+			old := sc.Event.CollectedAt.Before(s.Now().Add(-reviewSince)) // scored again
+			if sc.Verdict.Level == schemas.LevelReview && !old && actorOf(r).Sees(sc.Event.Location) && len(out) < reviewMax {
 				out = append(out, sc)
 			}
 		}

@@ -15,6 +15,7 @@ const (
 	AccessDoor                  // a door of input: it checks its own credentials and limits
 	AccessSession               // a signed-in person; pages redirect to /login
 	AccessOwner                 // a signed-in owner; 403 for everybody else
+	AccessManager               // a signed-in manager or owner; 403 for everybody else
 	AccessRead                  // API: token of scope read or triage, or a session
 	AccessTriage                // API: token of scope triage, or a session
 )
@@ -98,6 +99,11 @@ func (s *Server) pageRoutes() []Route {
 		{"POST", "/quarantine", AccessSession, s.quarantineBulk},
 		{"GET", "/quarantine/{id}", AccessSession, s.quarantineItem},
 
+		{"POST", "/marks", AccessSession, s.postMark},
+
+		{"GET", learnedPath, AccessManager, s.learned},
+		{"POST", learnedPath + "/fit", AccessManager, s.learnNow},
+		{"POST", learnedPath + "/use", AccessManager, s.useLayer},
 		{"GET", "/settings", AccessOwner, s.settings},
 		{"POST", "/settings/users", AccessOwner, s.addUser},
 		{"POST", "/settings/users/{email}", AccessOwner, s.changeUser},

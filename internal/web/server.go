@@ -36,6 +36,7 @@ type Deps struct {
 	Identities alerting.Identities
 	Outbox     alerting.Outbox
 	Settings   alerting.SettingsStore
+	Lessons    alerting.Lessons // what staff say of events, and what was learned; nil asks nobody
 	History    signals.History
 	Records    signals.Records
 	Risks      *signals.Risks    // churn_risk of customers; nil shows none
@@ -46,6 +47,11 @@ type Deps struct {
 	Blobs      ingest.Blobs
 	Statuses   ingest.Statuses
 	Digests    *alerting.Digests
+	// Learn fits a layer on what staff decided and puts it to work if it is better;
+	// nil leaves it to the night.
+	Learn func(ctx context.Context, by string) (schemas.Layer, error)
+	// ModelVersion names the text model as it ships.
+	ModelVersion string
 	// SendTestMail sends one mail to the address at once and answers what the
 	// mail server said.
 	SendTestMail func(ctx context.Context, to string) error

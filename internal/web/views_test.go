@@ -14,7 +14,7 @@ import (
 var pageTypes = map[string]any{
 	"error": errorView{}, "login": loginView{}, "first_owner": linkView{}, "set_password": linkView{}, "triage": triageView{},
 	"case": caseView{}, "customer": customerView{}, "customers": customersView{}, "trends": trendsView{}, "unusual": unusualView{}, "collectors": collectorsView{},
-	"quarantine": quarantineView{}, "quarantine_item": quarantineItemView{}, "settings": settingsView{},
+	"quarantine": quarantineView{}, "quarantine_item": quarantineItemView{}, "settings": settingsView{}, "learned": learnedView{},
 }
 
 // fill gives every field of v a value, so that a template visits what it shows

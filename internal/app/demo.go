@@ -210,6 +210,10 @@ func (d *demoRun) past(ctx context.Context) error {
 // days that are told one by one, so that cases have a life.
 const days = 45
 
+// signalDays are those of them on which the clock raises signals, too: it goes
+// through every customer, and the demo is to begin soon.
+const signalDays = 12
+
 func (d *demoRun) tell(ctx context.Context, now time.Time) error {
 	items := d.story.Items
 	next := func(until time.Time) error {
@@ -237,8 +241,10 @@ func (d *demoRun) tell(ctx context.Context, now time.Time) error {
 		if err := next(day); err != nil {
 			return err
 		}
-		if err := d.raiseSignals(ctx, signalling, day); err != nil {
-			return fmt.Errorf("demo signals: %w", err)
+		if now.Sub(day) <= signalDays*24*time.Hour {
+			if err := d.raiseSignals(ctx, signalling, day); err != nil {
+				return fmt.Errorf("demo signals: %w", err)
+			}
 		}
 		if err := crew.Work(ctx, day); err != nil {
 			return fmt.Errorf("demo crew: %w", err)

@@ -15,7 +15,6 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
 
@@ -130,24 +129,6 @@ func (b *browser) signInDemo(base, role string) {
 	b.visit(base + "/login")
 	b.do("sign in as "+role, chromedp.Click(fmt.Sprintf(`//button[contains(., "Sign in as %s")]`, role)))
 	b.wait("the queue", `document.querySelector("#queue")`)
-}
-
-// shot writes a screenshot of the viewport, or of the whole page.
-func (b *browser) shot(name string, full bool) {
-	b.t.Helper()
-	png := run(b, "screenshot "+name, func(ctx context.Context, t *chromedp.Target) ([]byte, error) {
-		r, err := cdp.Call(ctx, t, page.CaptureScreenshot, page.CaptureScreenshotParams{CaptureBeyondViewport: &full})
-		if err != nil {
-			return nil, err
-		}
-		return r.Data, nil
-	})
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		b.t.Fatal(err)
-	}
-	if err := os.WriteFile(name, png, 0o644); err != nil {
-		b.t.Fatal(err)
-	}
 }
 
 // axe reports what axe-core finds against WCAG A and AA on the page as it is.

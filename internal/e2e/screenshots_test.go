@@ -3,10 +3,15 @@
 package e2e
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
 )
 
 // TestScreenshots writes the pages of the demo to the folder REDALERT_SCREENSHOTS.
@@ -36,4 +41,22 @@ func TestScreenshots(t *testing.T) {
 	b.size(700, 1000, false)
 	b.visit(s.url + "/demo/mail")
 	b.shot(filepath.Join(dir, "mail-list.png"), false)
+}
+
+// shot writes a screenshot of the viewport, or of the whole page.
+func (b *browser) shot(name string, full bool) {
+	b.t.Helper()
+	png := run(b, "screenshot "+name, func(ctx context.Context, t *chromedp.Target) ([]byte, error) {
+		r, err := cdp.Call(ctx, t, page.CaptureScreenshot, page.CaptureScreenshotParams{CaptureBeyondViewport: &full})
+		if err != nil {
+			return nil, err
+		}
+		return r.Data, nil
+	})
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		b.t.Fatal(err)
+	}
+	if err := os.WriteFile(name, png, 0o644); err != nil {
+		b.t.Fatal(err)
+	}
 }

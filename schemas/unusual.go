@@ -99,12 +99,12 @@ func (u Unusual) Why() string {
 	if u.LastYear {
 		days += " and the same weeks last year"
 	}
-	volume := fmt.Sprintf("about as much came in besides as usual (%d, usually %s)", u.Quiet, usually(u.UsualQuiet))
+	volume := fmt.Sprintf("there were about as many other messages as usual (%d, usually %s)", u.Quiet, usually(u.UsualQuiet))
 	switch {
 	case float64(u.Quiet) < float64(0.8*u.UsualQuiet):
-		volume = fmt.Sprintf("less came in besides than usual (%d, usually %s)", u.Quiet, usually(u.UsualQuiet))
+		volume = fmt.Sprintf("there were fewer other messages than usual (%d, usually %s)", u.Quiet, usually(u.UsualQuiet))
 	case u.MoreVolume:
-		volume = fmt.Sprintf("more came in besides as well (%d, usually %s), but that explains only about %s", u.Quiet, usually(u.UsualQuiet), usually(u.Expected))
+		volume = fmt.Sprintf("there were more other messages, too (%d, usually %s), but that explains only about %s", u.Quiet, usually(u.UsualQuiet), usually(u.Expected))
 	}
 	return days + "; " + volume + "."
 }

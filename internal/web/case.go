@@ -340,6 +340,7 @@ func (s *Server) letter(sc schemas.Scored, clock reader, caseURL string) letter 
 	src := schemas.SourceTypeOf(ev.Type)
 	m := letter{ID: ev.ID, Told: eventText(ev), Icon: sourceIcons[src], Source: ev.Source, At: clock.ago(&ev.OccurredAt),
 		Reasons: reasonTexts(sc.Verdict.Reasons, 8), HasMail: ev.Type == schemas.EmailReceived && ev.RawSHA256 != ""}
+	m.Reasons = slices.DeleteFunc(m.Reasons, func(said string) bool { return said == m.Told.Text }) // a signal's text is its reason
 	m.Segments = mark(m.Told.Text, sc.Verdict.Reasons)
 	m.HTMLURL = caseURL + "/events/" + url.PathEscape(ev.ID)
 	return m

@@ -307,7 +307,7 @@ func TestWords(t *testing.T) {
 		t.Error(got)
 	}
 	u.MoreVolume, u.LastYear, u.Category, u.Source, u.Location = true, true, "odd_thing", "care", ""
-	if got := u.Group() + "; " + u.Why(); got != "Red alerts about odd thing from care; Compared with the same days of 12 earlier weeks and the same weeks last year; more came in besides as well (41, usually 38), but that explains only about 2." {
+	if got := u.Group() + "; " + u.Why(); got != "Red alerts about odd thing from care; Compared with the same days of 12 earlier weeks and the same weeks last year; there were more other messages, too (41, usually 38), but that explains only about 2." {
 		t.Error(got)
 	}
 	for _, c := range schemas.Categories() {

@@ -57,6 +57,9 @@ func (c *Clock) unanswered(ctx context.Context, now time.Time) (raised int, err 
 		raised += n
 		return err
 	})
+	if raised > 0 && len(answers) == 0 {
+		c.c.Log.Warn("mail is called unanswered, but no reply of ours was seen for weeks: if you answer elsewhere, collect the Sent mailbox, or set alerting.unanswered to false", "raised", raised)
+	}
 	return raised, err
 }
 

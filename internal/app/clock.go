@@ -12,11 +12,15 @@ import (
 // knows of cases and opening hours: neither stage knows the other.
 func (a *App) clockConfig() signals.ClockConfig {
 	s := &a.Stores
-	return signals.ClockConfig{
+	c := signals.ClockConfig{
 		Rounds: s.Rounds, Context: s.Context, Records: s.Records, Aliases: s.Identities, Publisher: s.Signals,
 		Schedule: s.Schedule, Learned: s.Learned, Business: a.Business, AnswerDue: a.Desk.AnswerDue, CaredFor: a.Desk.CaredFor,
 		Behind: a.behind, OpenCasesFor: time.Duration(a.Config.Alerting.OpenCasesFor), Log: a.Log,
 	}
+	if !a.Config.Alerting.Unanswered {
+		c.AnswerDue, c.CaredFor = nil, nil
+	}
+	return c
 }
 
 // fewBehind is how many events of the log may wait for a scorer while the clock

@@ -147,3 +147,13 @@ func tellSignals(t *testing.T, a *App) (out []string) {
 	}
 	return append(out, fmt.Sprint(len(cases.Items), " cases"))
 }
+
+func TestUnansweredCanBeSwitchedOff(t *testing.T) {
+	for _, on := range []bool{true, false} {
+		cfg := testConfig(t)
+		cfg.Alerting.Unanswered = on
+		if c := newApp(t, cfg).clockConfig(); (c.AnswerDue != nil) != on || (c.CaredFor != nil) != on {
+			t.Errorf("alerting.unanswered: %v", on)
+		}
+	}
+}

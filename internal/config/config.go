@@ -57,6 +57,7 @@ type Business struct {
 // Alerting tunes cases.
 type Alerting struct {
 	OpenCasesFor Duration `yaml:"open_cases_for"` // older red events open no case
+	Unanswered   bool     `yaml:"unanswered"`     // mail that nobody answered in time is a red alert
 }
 
 // IMAP is one mailbox to collect.
@@ -161,7 +162,7 @@ func Defaults() Config {
 	return Config{
 		Server:   Server{Listen: "127.0.0.1:8787"},
 		Business: Business{Name: "My business", Timezone: "UTC", Currency: "EUR"},
-		Alerting: Alerting{OpenCasesFor: Duration(14 * 24 * time.Hour)},
+		Alerting: Alerting{OpenCasesFor: Duration(14 * 24 * time.Hour), Unanswered: true},
 		Log:      Log{Level: "info", Format: "text"},
 		Tracing:  Tracing{Sample: 1},
 	}

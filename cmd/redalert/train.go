@@ -54,6 +54,6 @@ it never saw.`,
 	fs.StringArrayVar(&folds, "fold", nil, "`FILE:SET,SET`: a second stage that never saw these sets")
 	fs.StringVarP(&o.Out, "output", "o", "signals/text", "`DIR` that gets weights.bin, encoder.bin and joint.json")
 	fs.StringVar(&o.Card, "card", "docs/model-card.md", "`FILE` of the model card; empty for none")
-	fs.StringVar(&o.Version, "name", "text-3", "`NAME` of the model; verdicts keep it")
+	fs.StringVar(&o.Version, "name", "text-4", "`NAME` of the model; verdicts keep it")
 	return cmd
 }

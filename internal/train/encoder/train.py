@@ -203,7 +203,7 @@ def main() -> None:
     a.add_argument("--start", type=Path, required=True)
     a.add_argument("--data", type=Path, required=True)
     a.add_argument("--out", type=Path, required=True)
-    a.add_argument("--version", default="encoder-1")
+    a.add_argument("--version", default="encoder-2")
     a.add_argument("--hold", default="")
     a.add_argument("--share", type=float, default=1.0)
     a.add_argument("--epochs", type=int, default=4)

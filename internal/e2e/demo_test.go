@@ -25,7 +25,7 @@ func startDemo(t testing.TB, data string) *server {
 // pages of the demo, for screenshots and the accessibility check.
 var pages = []struct{ name, path string }{
 	{"triage", "/triage"}, {"case", "first case"}, {"customer", "first customer"}, {"customers", "/customers"}, {"trends", "/trends"},
-	{"collectors", "/collectors"}, {"quarantine", "/quarantine"}, {"settings", "/settings"}, {"learned", "/settings/learned"}, {"unusual", "/trends/unusual"},
+	{"collectors", "/collectors"}, {"quarantine", "/quarantine"}, {"settings", "/settings"}, {"learned", "/settings/learned"},
 }
 
 // resolve turns the two pages that need an id into their address.

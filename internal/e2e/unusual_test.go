@@ -127,5 +127,8 @@ func TestUnusual(t *testing.T) {
 		if resp, _ := p.do(t, http.MethodGet, "/trends/unusual?from=x&through=y", nil); resp.StatusCode != http.StatusNotFound {
 			t.Errorf("days that are none: %d", resp.StatusCode)
 		}
+		if resp, _ := p.do(t, http.MethodGet, "/trends/unusual", nil); resp.StatusCode != http.StatusSeeOther || resp.Header.Get("Location") != "/trends" {
+			t.Errorf("without a notice: %d to %q", resp.StatusCode, resp.Header.Get("Location"))
+		}
 	}
 }

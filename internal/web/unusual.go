@@ -74,6 +74,10 @@ type unusualRow struct {
 // first. Everybody sees those of their own locations.
 func (s *Server) unusualPage(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
+	if len(q) == 0 { // notices stand on the trends page
+		http.Redirect(w, r, "/trends", http.StatusSeeOther)
+		return nil
+	}
 	u := schemas.Unusual{From: q.Get("from"), Through: q.Get("through"), Source: q.Get("source"), Location: q.Get("location"), Category: schemas.Category(q.Get("category"))}
 	from, err := time.ParseInLocation(time.DateOnly, u.From, s.Business.Timezone)
 	if err != nil {

@@ -37,7 +37,7 @@ func TestEachCategoryIsHeardAndItsLookAlikeStaysQuiet(t *testing.T) {
 		{schemas.CatRefundRequest, "It does not work and I would like my money back please.", "money", "The refund arrived today, thank you for sorting it."},
 		{schemas.CatCancellation, "Please cancel our weekly clean from the end of the month.", "cancel", "Please move our weekly clean to Friday this month."},
 		{schemas.CatReduction, "From now on we only need two boxes a week instead of five.", "two", "Please send us the same five boxes as last week."},
-		{schemas.CatChurnThreat, "We have decided to go with another company from January.", "another", "We moved to you from another company and could not be happier."},
+		{schemas.CatChurnThreat, "We have decided to go with another company from January.", "another", "We tried another company once and came straight back to you, thank you."},
 		{schemas.CatPublicWarning, "I will be telling everyone I know to stay away from this place.", "everyone", "I will be telling everyone I know how good you are."},
 		{schemas.CatLegalSafety, "My son was burnt by your hair dryer and our solicitor will be in touch.", "solicitor", "My son is a solicitor and loves your haircuts."},
 	} {

@@ -105,7 +105,7 @@ func probeFigures(b *strings.Builder, o Options, m *text.Cascade) error {
 	if err != nil {
 		return err
 	}
-	b.WriteString("\n## Requests by intent\n\nShare of service requests that are flagged at all. No message of these sets was trained on.\n\n| set | intent | should be | n | flagged |\n|---|---|---|---|---|\n")
+	b.WriteString("\n## Requests by intent\n\nShare of service requests that are flagged at all, hard rules included. No message of these sets was trained on.\n\n| set | intent | should be | n | flagged |\n|---|---|---|---|---|\n")
 	for _, in := range found {
 		should := "flagged"
 		if in.Quiet {

@@ -96,7 +96,7 @@ var intents = map[string]bool{ // quiet
 	"card_payment_fee_charged": false, "Refund_not_showing_up": false, "terminate_account": false,
 }
 
-// Probes flags the requests of the probes by intent.
+// probes flags the requests of the probes by intent, rules included.
 func probes(m *text.Cascade, data string) ([]Intent, error) {
 	var out []Intent
 	for _, set := range []string{"probe_banking77", "probe_bitext"} {
@@ -114,7 +114,7 @@ func probes(m *text.Cascade, data string) ([]Intent, error) {
 		}
 		for name, ts := range texts {
 			in := Intent{Set: set, Name: name, Quiet: intents[name]}
-			for _, x := range predictAll(ts, func(t Text) float64 { return m.Predict(t.Text, text.Hints{}).Probability }) {
+			for _, x := range predictAll(ts, func(t Text) float64 { return probability(m, t.Text) }) {
 				in.Flagged.count(flagged(x.P))
 			}
 			out = append(out, in)
@@ -130,6 +130,15 @@ func probes(m *text.Cascade, data string) ([]Intent, error) {
 		return cmp.Or(cmp.Compare(quiet(a), quiet(b)), cmp.Compare(a.Set+a.Name, b.Set+b.Name))
 	})
 	return out, nil
+}
+
+// probability of a mail, as the pipeline says it.
+func probability(m signals.TextModel, s string) float64 {
+	ev, err := signals.Message{Text: s, Channel: "email"}.Event()
+	if err != nil {
+		return 0
+	}
+	return signals.Score(ev, signals.CustomerContext{}, m).Probability
 }
 
 // maxProbe is how many requests of an intent are asked about at most.

@@ -11,6 +11,10 @@ import (
 	"redalert/schemas"
 )
 
+// manyUnanswered in one hour, and no reply seen for weeks, looks like answers that
+// are written where Redalert does not look.
+const manyUnanswered = 5
+
 // wordsPage is how many messages the clock looks at at once.
 const wordsPage = 500
 
@@ -57,7 +61,7 @@ func (c *Clock) unanswered(ctx context.Context, now time.Time) (raised int, err 
 		raised += n
 		return err
 	})
-	if raised > 0 && len(answers) == 0 {
+	if raised >= manyUnanswered && len(answers) == 0 {
 		c.c.Log.Warn("mail is called unanswered, but no reply of ours was seen for weeks: if you answer elsewhere, collect the Sent mailbox, or set alerting.unanswered to false", "raised", raised)
 	}
 	return raised, err

@@ -62,7 +62,7 @@ func (c *Clock) unanswered(ctx context.Context, now time.Time) (raised int, err 
 		return err
 	})
 	if raised >= manyUnanswered && len(answers) == 0 {
-		c.c.Log.Warn("mail is called unanswered, but no reply of ours was seen for weeks: if you answer elsewhere, collect the Sent mailbox, or set alerting.unanswered to false", "raised", raised)
+		c.c.Log.Info("mail is called unanswered, but no reply of ours was seen for weeks: if you answer elsewhere, collect the Sent mailbox, or set alerting.unanswered to false", "raised", raised)
 	}
 	return raised, err
 }

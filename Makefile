@@ -39,6 +39,7 @@ lint: ## staticcheck, pinned in go.mod
 # Fuzz targets run their seeds here; `make fuzz` searches.
 unit: $(AXE)
 	REDALERT_AXE=$(CURDIR)/$(AXE) $(GO) test -race -shuffle=on -timeout 30m ./...
+	$(GO) test -count=1 -run Garbage ./signals/text/... # counts allocations: not with -race
 
 # axe-core for the accessibility lane; without npm the lane says so and skips.
 $(AXE):

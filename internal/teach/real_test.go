@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"redalert/internal/eval"
+	"redalert/internal/lane"
 	"redalert/schemas"
 	"redalert/signals"
 	"redalert/signals/learn"
@@ -98,10 +99,8 @@ func figures(xs []learn.Example, p func(learn.Example) float64) (auroc, loss flo
 // from some decisions about flagged messages is measured on the messages that
 // came after. The figures stand in docs/scoring.md.
 func TestMeasured(t *testing.T) {
-	dir := os.Getenv("REDALERT_TESTDATA")
-	if dir == "" || testing.Short() {
-		t.Skip("SKIPPED: REDALERT_TESTDATA is not set, or -short: what learning brings was not measured")
-	}
+	lane.Long(t, "measuring what learning brings")
+	dir := lane.Data(t, ".")
 	m, err := text.LoadCascade()
 	if err != nil {
 		t.Fatal(err)

@@ -6,12 +6,14 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"redalert/internal/lane"
 )
 
 func needSIMD(t testing.TB) {
 	t.Helper()
 	if !haveSIMD() {
-		t.Skip("this machine has no vector kernels")
+		lane.Missing(t, "this machine has no vector kernels (AVX2): they were not compared with the plain code")
 	}
 }
 

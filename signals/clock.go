@@ -15,7 +15,7 @@ import (
 )
 
 // ClockConfig is what a Clock needs. Answered and AnswerDue belong to what
-// alerting knows; without them no message is called unanswered. Without Learned
+// alerting knows; without them no message is called unanswered. Without Fits
 // nothing is fitted. OpenCasesFor, Log and Behind have defaults; the ports and
 // the business do not.
 type ClockConfig struct {
@@ -25,7 +25,7 @@ type ClockConfig struct {
 	Aliases   Aliases
 	Publisher EventPublisher
 	Schedule  Schedule
-	Learned   Learned
+	Fits      Fits
 	Business  schemas.Business
 	// AnswerDue answers by when a message that came in at some time must have
 	// been answered, in opening hours; ok is false where there is no limit.

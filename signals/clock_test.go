@@ -30,7 +30,7 @@ type trade struct {
 
 func (b *trade) config() signals.ClockConfig {
 	c := signals.ClockConfig{
-		Rounds: b.Store, Context: b.Store, Records: b.Store, Aliases: b.Store, Publisher: b.Store, Schedule: b.Schedule(), Learned: b.Store,
+		Rounds: b.Store, Context: b.Store, Records: b.Store, Aliases: b.Store, Publisher: b.Store, Schedule: b.Schedule(), Fits: b.Store,
 		Business: schemas.Business{Currency: "EUR", Timezone: berlin},
 		AnswerDue: func(context.Context) (func(time.Time, string, schemas.Priority) (time.Time, bool), error) {
 			return func(from time.Time, _ string, _ schemas.Priority) (time.Time, bool) {
@@ -40,7 +40,7 @@ func (b *trade) config() signals.ClockConfig {
 		CaredFor: func(_ context.Context, m schemas.Event) (bool, error) { return b.cared[m.ID], nil },
 	}
 	if b.facts != nil {
-		c.Context, c.Learned = b.facts, nil
+		c.Context, c.Fits = b.facts, nil
 	}
 	return c
 }

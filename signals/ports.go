@@ -146,9 +146,9 @@ type Aliases interface {
 	Keys(ctx context.Context, customerID string) ([]string, error)
 }
 
-// Learned keeps what was learnt from this business's own past: one document a
+// Fits keeps what was learnt from this business's own past: one document a
 // name, the last one saved.
-type Learned interface {
-	SaveLearned(ctx context.Context, name string, doc []byte, at time.Time) error
-	LoadLearned(ctx context.Context, name string) ([]byte, error) // nil when there is none
+type Fits interface {
+	SaveFit(ctx context.Context, name string, doc []byte, at time.Time) error
+	LoadFit(ctx context.Context, name string) ([]byte, error) // nil when there is none
 }

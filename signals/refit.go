@@ -15,8 +15,8 @@ import (
 	"redalert/signals/churn/risk"
 )
 
-// LearnedRisk is the name that the nightly fit of churn_risk is kept under.
-const LearnedRisk = "churn_risk"
+// RiskFitName is the name that the nightly fit of churn_risk is kept under.
+const RiskFitName = "churn_risk"
 
 // RiskFit is the outcome of one night: a fit of churn_risk on this business's
 // own orders, and whether it is used.
@@ -40,7 +40,7 @@ const refitSample = 5_000
 // check on the outcomes of the last RiskHorizon days (risk.HoldOut); else the
 // prior is.
 func (c *Clock) refit(ctx context.Context, now time.Time) (int, error) {
-	if c.c.Learned == nil {
+	if c.c.Fits == nil {
 		return 0, nil
 	}
 	histories, err := c.sample(ctx, refitSample)
@@ -59,7 +59,7 @@ func (c *Clock) refit(ctx context.Context, now time.Time) (int, error) {
 	}
 	c.c.Log.Info("churn_risk was fitted on the orders of this business", "customers", fit.Customers, "examples", fit.Examples,
 		"judged", fit.Check.Customers, "loss", fit.Check.Learned, "loss_of_prior", fit.Check.Prior, "used", fit.Used)
-	return 0, c.c.Learned.SaveLearned(ctx, LearnedRisk, doc, now)
+	return 0, c.c.Fits.SaveFit(ctx, RiskFitName, doc, now)
 }
 
 // FitRisk fits churn_risk on histories up to the end of a day and checks the fit.
@@ -141,11 +141,11 @@ func (s *sampler) chosen() []string {
 
 // LoadRiskFit answers the last fit; ok is false when there is none, or none that
 // this version of the program can read.
-func LoadRiskFit(ctx context.Context, from Learned) (fit RiskFit, ok bool, err error) {
+func LoadRiskFit(ctx context.Context, from Fits) (fit RiskFit, ok bool, err error) {
 	if from == nil {
 		return fit, false, nil
 	}
-	doc, err := from.LoadLearned(ctx, LearnedRisk)
+	doc, err := from.LoadFit(ctx, RiskFitName)
 	if err != nil || doc == nil {
 		return fit, false, err
 	}

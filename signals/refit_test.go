@@ -34,7 +34,7 @@ func grown(t testing.TB, customers int) *trade {
 func (b *trade) refit(t testing.TB, at time.Time) signals.RiskFit {
 	t.Helper()
 	c := b.config()
-	c.Learned = b.Store
+	c.Fits = b.Store
 	c.Schedule = memstore.New().Schedule()
 	if _, err := signals.NewClock(c).Due(context.Background(), at); err != nil {
 		t.Fatal(err)
@@ -49,16 +49,16 @@ func (b *trade) refit(t testing.TB, at time.Time) signals.RiskFit {
 func TestClockRefitsChurnRisk(t *testing.T) {
 	b := grown(t, 500)
 	now := morning(720)
-	risks := func(l signals.Learned) map[string]float64 {
-		r := &signals.Risks{Context: b.facts, Learned: l, Zone: berlin, Now: func() time.Time { return now }}
+	risks := func(l signals.Fits) map[string]float64 {
+		r := &signals.Risks{Context: b.facts, Fits: l, Zone: berlin, Now: func() time.Time { return now }}
 		got, err := r.Of(t.Context(), []string{"c0001", "c0002", "c0003", "c0004", "c0005"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return got
 	}
-	basis := func(l signals.Learned) string {
-		s, err := (&signals.Risks{Context: b.facts, Learned: l, Zone: berlin}).Basis(t.Context())
+	basis := func(l signals.Fits) string {
+		s, err := (&signals.Risks{Context: b.facts, Fits: l, Zone: berlin}).Basis(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -117,7 +117,7 @@ func TestSmallBusinessKeepsThePrior(t *testing.T) {
 func TestUnreadableFitIsNone(t *testing.T) {
 	s := memstore.New()
 	for doc, want := range map[string]bool{`{"used":true,"model":{"version":99}}`: true, `{"used":`: false} {
-		if err := s.SaveLearned(t.Context(), signals.LearnedRisk, []byte(doc), noon); err != nil {
+		if err := s.SaveFit(t.Context(), signals.RiskFitName, []byte(doc), noon); err != nil {
 			t.Fatal(err)
 		}
 		if fit, ok, err := signals.LoadRiskFit(t.Context(), s); ok || fit.Used || (err == nil) != want {

@@ -16,7 +16,7 @@ const RiskHorizon = 90
 // ships (docs/churn-risk.md). Safe for concurrent use when its ports are.
 type Risks struct {
 	Context Context
-	Learned Learned          // nil = the prior alone
+	Fits    Fits             // nil = the prior alone
 	Zone    *time.Location   // of the business's days; nil = UTC
 	Now     func() time.Time // nil = time.Now
 }
@@ -57,7 +57,7 @@ func (r *Risks) Of(ctx context.Context, customerIDs []string) (map[string]float6
 }
 
 func (r *Risks) model(ctx context.Context) (risk.Model, error) {
-	fit, ok, err := LoadRiskFit(ctx, r.Learned)
+	fit, ok, err := LoadRiskFit(ctx, r.Fits)
 	if err != nil || !ok || !fit.Used || fit.Model == nil {
 		return risk.Prior(RiskHorizon), err
 	}
@@ -69,6 +69,6 @@ func (r *Risks) Basis(ctx context.Context) (string, error) {
 	if r == nil {
 		return "", nil
 	}
-	fit, _, err := LoadRiskFit(ctx, r.Learned)
+	fit, _, err := LoadRiskFit(ctx, r.Fits)
 	return fit.Basis(schemas.Business{Timezone: r.Zone}), err
 }

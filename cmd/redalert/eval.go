@@ -29,7 +29,7 @@ A line is {"text": …, "label": 0|1}, label 1 meaning review or red, with
 "question", "channel" (email, survey, review, order) and "rating" (0 worst to 1
 best) where they are known. Files ending in .gz are read too.`,
 		Example: "  redalert eval signals/text/corpus/test.jsonl\n  redalert eval --json --scores p.txt mine.jsonl",
-		Args:    cobra.MinimumNArgs(1),
+		Args:    someFiles,
 		RunE:    func(cmd *cobra.Command, files []string) error { return evaluate(cmd, files, asJSON, scores) },
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the figures as JSON")

@@ -30,7 +30,7 @@ prints AUROC and calibration error of churn_risk beside its shipped prior alone
 (Fader, Hardie and Lee 2005) fitted in the same run. Nothing is stored.`,
 		Example: `  redalert eval churn CDNOW_master.txt --map cdnow --at 1997-12-31,1998-03-31
   redalert eval churn invoices.csv.gz --map online-retail --horizon 60d --at 2011-03-31,2011-04-30 --json`,
-		Args: cobra.MinimumNArgs(1),
+		Args: someFiles,
 		RunE: func(cmd *cobra.Command, files []string) error {
 			days, err := horizonDays(horizon)
 			if err != nil {

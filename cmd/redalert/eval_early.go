@@ -31,7 +31,7 @@ line counts red alerts alone; each further one counts a customer as flagged from
 churn_risk on, too, and so draws the trade-off. Nothing is kept.`,
 		Example: `  redalert eval early invoices.csv.gz --map online-retail --currency GBP
   redalert eval early CDNOW_master.txt --map cdnow --currency USD --json`,
-		Args: cobra.MinimumNArgs(1),
+		Args: someFiles,
 		RunE: func(cmd *cobra.Command, files []string) error {
 			o.Files = files
 			if o.Floor < 1 || o.Floor > 3650 {

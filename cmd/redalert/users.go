@@ -233,3 +233,11 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	}
 	return nil
 }
+
+// someFiles refuses a call that names no file.
+func someFiles(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return fmt.Errorf("%s needs one or more files", cmd.CommandPath())
+	}
+	return nil
+}

@@ -14,7 +14,7 @@ func (a *App) clockConfig() signals.ClockConfig {
 	s := &a.Stores
 	c := signals.ClockConfig{
 		Rounds: s.Rounds, Context: s.Context, Records: s.Records, Aliases: s.Identities, Publisher: s.Signals,
-		Schedule: s.Schedule, Learned: s.Learned, Business: a.Business, AnswerDue: a.Desk.AnswerDue, CaredFor: a.Desk.CaredFor,
+		Schedule: s.Schedule, Fits: s.Fits, Business: a.Business, AnswerDue: a.Desk.AnswerDue, CaredFor: a.Desk.CaredFor,
 		Behind: a.behind, OpenCasesFor: time.Duration(a.Config.Alerting.OpenCasesFor), Log: a.Log,
 	}
 	if !a.Config.Alerting.Unanswered {

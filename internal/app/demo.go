@@ -233,7 +233,7 @@ func (d *demoRun) tell(ctx context.Context, now time.Time) error {
 		return d.workOff(ctx)
 	}
 	cfg := d.clockConfig()
-	cfg.Learned = nil // what is learnt is learnt once, when the past is complete
+	cfg.Fits = nil // what is learnt is learnt once, when the past is complete
 	signalling := signals.NewClock(cfg)
 	crew := demo.NewCrew(d.Desk, d.Stores.Lists, demo.Seed)
 	for day := now.AddDate(0, 0, -days); day.Before(now); day = day.AddDate(0, 0, 1) {

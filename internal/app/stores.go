@@ -54,7 +54,7 @@ type Stores struct {
 	Outbox     alerting.Outbox
 	Schedule   alerting.Schedule
 	Settings   alerting.SettingsStore
-	Learned    signals.Learned
+	Fits       signals.Fits
 	Lessons    alerting.Lessons
 	People     alerting.People
 	Users      auth.Users
@@ -127,7 +127,7 @@ func openEmbedded(ctx context.Context, path string) (Stores, error) {
 		Receipts: db, Intake: db, Cursors: db.Cursors(), Quarantine: db.Quarantine(), Blobs: db.Blobs(), Customers: db,
 		Threads: db, Answers: db, Statuses: db,
 		Cases: db.Cases(), Lists: db.Lists(), Identities: db, Outbox: db.Outbox(), Schedule: db.Schedule(),
-		Settings: db.Settings(), Lessons: db.Lessons(), People: db.People(), Learned: db,
+		Settings: db.Settings(), Lessons: db.Lessons(), People: db.People(), Fits: db,
 		Users: db.Users(), Sessions: db.Sessions(), Tokens: db.Tokens(),
 		Servers: []Server{{
 			Name: "store", Advice: "stop redalert and restore the last backup: redalert restore FILE",

@@ -123,7 +123,7 @@ func (s *Stores) use(pg *postgres.DB) {
 	s.Receipts, s.Cursors, s.Quarantine, s.Blobs, s.Customers = pg, pg.Cursors(), pg.Quarantine(), pg.Blobs(), pg
 	s.Threads, s.Answers, s.Statuses = pg, pg, pg
 	s.Cases, s.Lists, s.Identities, s.Outbox, s.Schedule = pg.Cases(), pg.Lists(), pg, pg.Outbox(), pg.Schedule()
-	s.Settings, s.People, s.Lessons, s.Learned = pg.Settings(), pg.People(), pg.Lessons(), pg
+	s.Settings, s.People, s.Lessons, s.Fits = pg.Settings(), pg.People(), pg.Lessons(), pg
 	s.Users, s.Sessions, s.Tokens = pg.Users(), pg.Sessions(), pg.Tokens()
 }
 

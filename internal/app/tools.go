@@ -122,7 +122,7 @@ func (a *App) Records() export.Source {
 }
 
 func (a *App) risks() *signals.Risks {
-	return &signals.Risks{Context: a.Stores.Context, Learned: a.Stores.Learned, Zone: a.Business.Timezone, Now: a.Now}
+	return &signals.Risks{Context: a.Stores.Context, Fits: a.Stores.Fits, Zone: a.Business.Timezone, Now: a.Now}
 }
 
 // keep stores the bytes of an event the scorer failed on.

@@ -25,7 +25,7 @@ type caseState struct {
 	outbox   map[string]outboxRow
 	jobs     map[[2]string]jobRow
 	settings *schemas.Settings
-	learned  map[string][]byte
+	fits     map[string][]byte
 	marks    map[string]schemas.Mark
 	layers   []schemas.Layer
 	uses     []schemas.LayerUse

@@ -8,7 +8,7 @@ import (
 
 func openAlerting(*testing.T) storetest.Alerting {
 	s := New()
-	return storetest.Alerting{Cases: s.Cases(), Lists: s.Lists(), Outbox: s.Outbox(), Schedule: s.Schedule(), Settings: s.Settings(), Learned: s, Lessons: s.Lessons(), Identities: s}
+	return storetest.Alerting{Cases: s.Cases(), Lists: s.Lists(), Outbox: s.Outbox(), Schedule: s.Schedule(), Settings: s.Settings(), Fits: s, Lessons: s.Lessons(), Identities: s}
 }
 
 func openAuth(*testing.T) storetest.Auth {
@@ -21,7 +21,7 @@ func TestCaseLists(t *testing.T) { storetest.CaseLists(t, openAlerting) }
 func TestOutbox(t *testing.T)    { storetest.Outbox(t, openAlerting) }
 func TestSchedule(t *testing.T)  { storetest.Schedule(t, openAlerting) }
 func TestSettings(t *testing.T)  { storetest.Settings(t, openAlerting) }
-func TestLearned(t *testing.T)   { storetest.Learned(t, openAlerting) }
+func TestFits(t *testing.T)      { storetest.Fits(t, openAlerting) }
 func TestLessons(t *testing.T)   { storetest.Lessons(t, openAlerting) }
 func TestUsers(t *testing.T)     { storetest.Users(t, openAuth) }
 func TestSessions(t *testing.T)  { storetest.Sessions(t, openAuth) }

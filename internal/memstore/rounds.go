@@ -10,8 +10,8 @@ import (
 )
 
 var (
-	_ signals.Rounds  = (*Store)(nil)
-	_ signals.Learned = (*Store)(nil)
+	_ signals.Rounds = (*Store)(nil)
+	_ signals.Fits   = (*Store)(nil)
 )
 
 // Ordered lists customers who have placed an order; see signals.Rounds.
@@ -49,20 +49,20 @@ func (s *Store) Words(_ context.Context, t schemas.EventType, q schemas.ListQuer
 	return list(items, q, func(x schemas.Scored) row { return row{x.Event.CollectedAt, x.Event.ID, x.Event.Location} })
 }
 
-// SaveLearned keeps a document; see signals.Learned.
-func (s *Store) SaveLearned(_ context.Context, name string, doc []byte, _ time.Time) error {
+// SaveFit keeps a document; see signals.Fits.
+func (s *Store) SaveFit(_ context.Context, name string, doc []byte, _ time.Time) error {
 	s.caseMu.Lock()
 	defer s.caseMu.Unlock()
-	if s.learned == nil {
-		s.learned = map[string][]byte{}
+	if s.fits == nil {
+		s.fits = map[string][]byte{}
 	}
-	s.learned[name] = slices.Clone(doc)
+	s.fits[name] = slices.Clone(doc)
 	return nil
 }
 
-// LoadLearned answers a document, nil if there is none; see signals.Learned.
-func (s *Store) LoadLearned(_ context.Context, name string) ([]byte, error) {
+// LoadFit answers a document, nil if there is none; see signals.Fits.
+func (s *Store) LoadFit(_ context.Context, name string) ([]byte, error) {
 	s.caseMu.Lock()
 	defer s.caseMu.Unlock()
-	return slices.Clone(s.learned[name]), nil
+	return slices.Clone(s.fits[name]), nil
 }

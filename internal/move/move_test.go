@@ -59,7 +59,7 @@ func fill(t *testing.T, d *sqlite.DB, n int) {
 	ok(err)
 	settings.Locations = []schemas.Location{{Name: "Köln"}}
 	ok(d.Settings().Save(ctx, settings))
-	ok(d.SaveLearned(ctx, "churn_risk", []byte(`{"used":false}`), start))
+	ok(d.SaveFit(ctx, "churn_risk", []byte(`{"used":false}`), start))
 	for i, s := range nasty {
 		id := fmt.Sprint(i)
 		ok(d.Users().CreateUser(ctx, auth.User{Email: id + "@shop.example", Name: s, Role: schemas.RoleStaff, Locations: nasty[:i], PasswordHash: "$argon2id$" + id, CreatedAt: start}))

@@ -57,7 +57,7 @@ func shelf(name string, keys int, columns string) Shelf {
 func Shelves() []Shelf {
 	return []Shelf{
 		shelf("settings", 1, "id:int doc"),
-		shelf("learned", 1, "name at:int doc"),
+		shelf("fits", 1, "name at:int doc"),
 		shelf("users", 1, "email name role locations:texts timezone password_hash disabled:flag created_at:int"),
 		shelf("tokens", 1, "hash name scope source created_at:int revoked_at:int"),
 		shelf("sessions", 1, "hash email purpose created_at:int expires_at:int"),

@@ -13,7 +13,7 @@ func openAlerting(t *testing.T) storetest.Alerting { return alertingOf(open(t)) 
 
 func alertingOf(d *DB) storetest.Alerting {
 	return storetest.Alerting{
-		Cases: d.Cases(), Lists: d.Lists(), Outbox: d.Outbox(), Schedule: d.Schedule(), Settings: d.Settings(), Learned: d, Lessons: d.Lessons(), Identities: d,
+		Cases: d.Cases(), Lists: d.Lists(), Outbox: d.Outbox(), Schedule: d.Schedule(), Settings: d.Settings(), Fits: d, Lessons: d.Lessons(), Identities: d,
 		Reopen: func(t *testing.T) storetest.Alerting { return alertingOf(reopen(t, d)) },
 	}
 }
@@ -44,7 +44,7 @@ func TestCaseLists(t *testing.T)  { storetest.CaseLists(t, openAlerting) }
 func TestOutbox(t *testing.T)     { storetest.Outbox(t, openAlerting) }
 func TestSchedule(t *testing.T)   { storetest.Schedule(t, openAlerting) }
 func TestSettings(t *testing.T)   { storetest.Settings(t, openAlerting) }
-func TestLearned(t *testing.T)    { storetest.Learned(t, openAlerting) }
+func TestFits(t *testing.T)       { storetest.Fits(t, openAlerting) }
 func TestLessons(t *testing.T)    { storetest.Lessons(t, openAlerting) }
 func TestUsers(t *testing.T)      { storetest.Users(t, openAuth) }
 func TestSessions(t *testing.T)   { storetest.Sessions(t, openAuth) }

@@ -27,7 +27,7 @@ type Alerting struct {
 	Outbox     alerting.Outbox
 	Schedule   alerting.Schedule
 	Settings   alerting.SettingsStore
-	Learned    signals.Learned
+	Fits       signals.Fits
 	Lessons    alerting.Lessons
 	Identities ingest.Identities // of the same store: aliases and names come from here
 	Reopen     func(t *testing.T) Alerting

@@ -111,20 +111,20 @@ func roundsWords(t *testing.T, s Pipeline) {
 	})
 }
 
-// Learned is the conformance suite of signals.Learned.
-func Learned(t *testing.T, open func(t *testing.T) Alerting) {
+// Fits is the conformance suite of signals.Fits.
+func Fits(t *testing.T, open func(t *testing.T) Alerting) {
 	s := open(t)
 	load := func(name string) string {
 		t.Helper()
-		doc, err := s.Learned.LoadLearned(t.Context(), name)
-		must(t, "LoadLearned", err)
+		doc, err := s.Fits.LoadFit(t.Context(), name)
+		must(t, "LoadFit", err)
 		return string(doc)
 	}
 	save := func(name, doc string, n int) {
 		t.Helper()
-		must(t, "SaveLearned", s.Learned.SaveLearned(t.Context(), name, []byte(doc), mark(n)))
+		must(t, "SaveFit", s.Fits.SaveFit(t.Context(), name, []byte(doc), mark(n)))
 	}
-	if doc, err := s.Learned.LoadLearned(t.Context(), "risk"); doc != nil || err != nil {
+	if doc, err := s.Fits.LoadFit(t.Context(), "risk"); doc != nil || err != nil {
 		t.Fatalf("before the first: %q, %v", doc, err)
 	}
 	save("risk", `{"weights":[0.1,-2e-17]}`, 1)

@@ -63,8 +63,11 @@ func messages(t *testing.T, dir, set string, most int, m signals.TextModel) []le
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
 			for i := range next {
-				data, _ := json.Marshal(schemas.Feedback{SourceType: schemas.SourceReview, FieldType: schemas.FieldText, ValueText: rows[i].Text})
-				ev := schemas.Event{ID: fmt.Sprintf("%s-%d", set, i), Source: set, Type: schemas.ReviewPosted, Data: data}
+				ev, err := signals.Message{Text: rows[i].Text, Channel: "review"}.Event()
+				if err != nil {
+					t.Error(err)
+				}
+				ev.ID, ev.Source = fmt.Sprintf("%s-%d", set, i), set
 				if x, ok := signals.Lesson(ev, m); ok && x.P >= schemas.ReviewThreshold {
 					x.Red = rows[i].Label == 1
 					out[i] = x

@@ -16,7 +16,7 @@ import (
 // fit that is used on the business's own customers.
 func TestCustomerPageSaysWhatTheOutlookRestsOn(t *testing.T) {
 	s := newSite(t, func(d *web.Deps) {
-		d.Risks = &signals.Risks{Context: d.Records.(signals.Context), Learned: d.Records.(signals.Learned), Now: d.Now}
+		d.Risks = &signals.Risks{Context: d.Records.(signals.Context), Fits: d.Records.(signals.Fits), Now: d.Now}
 	})
 	var scored []schemas.Scored
 	for i := range 6 {
@@ -36,7 +36,7 @@ func TestCustomerPageSaysWhatTheOutlookRestsOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.st.SaveLearned(t.Context(), signals.LearnedRisk, doc, monday); err != nil {
+	if err := s.st.SaveFit(t.Context(), signals.RiskFitName, doc, monday); err != nil {
 		t.Fatal(err)
 	}
 	b.get(customer).want(t, 200, "Outlook", "learned from 2,434 customers, 2 March", "!in general")

@@ -36,16 +36,23 @@ var rowCodes = []int32{
 // not as they should be. Trying again helps only after that, and no event is to
 // blame.
 var setupCodes = []int32{
-	16,  // NO_SUCH_COLUMN_IN_TABLE
-	47,  // UNKNOWN_IDENTIFIER
-	60,  // UNKNOWN_TABLE
-	81,  // UNKNOWN_DATABASE
-	115, // UNKNOWN_SETTING
+	16, // NO_SUCH_COLUMN_IN_TABLE
+	47, // UNKNOWN_IDENTIFIER
+	60, // UNKNOWN_TABLE
+	unknownDatabase,
+	115,                // UNKNOWN_SETTING
+	192, 193, 194, 516, // accountCodes
+	452, // SETTING_CONSTRAINT_VIOLATION
+	497, // ACCESS_DENIED
+}
+
+const unknownDatabase = 81 // UNKNOWN_DATABASE
+
+// accountCodes: who we say we are is not believed.
+var accountCodes = []int32{
 	192, // UNKNOWN_USER
 	193, // WRONG_PASSWORD
 	194, // REQUIRED_PASSWORD
-	452, // SETTING_CONSTRAINT_VIOLATION
-	497, // ACCESS_DENIED
 	516, // AUTHENTICATION_FAILED
 }
 

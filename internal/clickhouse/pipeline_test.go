@@ -24,9 +24,14 @@ func TestMain(m *testing.M) {
 // configuration.
 func database(t testing.TB, s *servertest.ClickHouseServer) Config {
 	t.Helper()
-	c := Config{Addr: s.Addr, Database: fmt.Sprintf("redalert_test_%016x", rand.Uint64())}
+	return databaseAs(t, s, "", "")
+}
+
+func databaseAs(t testing.TB, s *servertest.ClickHouseServer, user, password string) Config {
+	t.Helper()
+	c := Config{Addr: s.Addr, User: user, Password: password, Database: fmt.Sprintf("redalert_test_%016x", rand.Uint64())}
 	do := func(ctx context.Context, statement string) error {
-		conn, err := driver.Open(&driver.Options{Addr: []string{s.Addr}})
+		conn, err := driver.Open(&driver.Options{Addr: []string{s.Addr}, Auth: driver.Auth{Username: user, Password: password}})
 		if err != nil {
 			return err
 		}

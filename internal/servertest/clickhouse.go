@@ -2,7 +2,9 @@ package servertest
 
 import (
 	"bytes"
+	"crypto/tls"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -15,7 +17,8 @@ import (
 )
 
 // The environment says where a ClickHouse is to be had. The command is called
-// as PROGRAM --listen 127.0.0.1:PORT --data DIR and stays in the foreground.
+// as PROGRAM --listen 127.0.0.1:PORT --data DIR [--user NAME --password WORD] and
+// stays in the foreground.
 const (
 	clickHouseAddr    = "REDALERT_TEST_CLICKHOUSE"
 	clickHouseCommand = "REDALERT_TEST_CLICKHOUSE_COMMAND"
@@ -31,6 +34,7 @@ type ClickHouseServer struct {
 	Addr string // host:port, native protocol
 
 	command, data string
+	account       []string // what the command is told of user and password
 	mu            sync.Mutex
 	process       *exec.Cmd     // nil while it does not run
 	ended         chan struct{} // closes when process is gone
@@ -79,11 +83,64 @@ func StopClickHouse() {
 // needs the command, whatever address the environment names.
 func OwnClickHouse(t testing.TB) *ClickHouseServer {
 	t.Helper()
+	return ownClickHouse(t)
+}
+
+// The account of GuardedClickHouse.
+const ClickHouseUser, ClickHousePassword = "history", "a-password-of-the-test"
+
+// GuardedClickHouse starts a server for one test that knows only this one
+// account, and in front of it a port that speaks TLS. CA is the authority, as PEM.
+func GuardedClickHouse(t testing.TB) (s *ClickHouseServer, tlsAddr string, ca []byte) {
+	t.Helper()
+	s = ownClickHouse(t, "--user", ClickHouseUser, "--password", ClickHousePassword)
+	cert, err := newCertificate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := tls.X509KeyPair(cert.chain, cert.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go forward(l, s.Addr)
+	return s, l.Addr().String(), cert.ca
+}
+
+// forward hands every connection on to addr, until l closes.
+func forward(l net.Listener, addr string) {
+	for {
+		in, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer in.Close()
+			out, err := net.Dial("tcp", addr)
+			if err != nil {
+				return
+			}
+			defer out.Close()
+			go func() {
+				io.Copy(out, in) // until either side is gone
+				out.Close()
+			}()
+			io.Copy(in, out)
+		}()
+	}
+}
+
+func ownClickHouse(t testing.TB, account ...string) *ClickHouseServer {
+	t.Helper()
 	command := os.Getenv(clickHouseCommand)
 	if command == "" {
 		lane.Missing(t, fmt.Sprintf("no ClickHouse that may be killed: set %s to a program that starts one", clickHouseCommand))
 	}
-	s, err := startClickHouse(command, t.TempDir(), freePort(t))
+	s, err := startClickHouse(command, t.TempDir(), freePort(t), account...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,8 +148,8 @@ func OwnClickHouse(t testing.TB) *ClickHouseServer {
 	return s
 }
 
-func startClickHouse(command, data string, port int) (*ClickHouseServer, error) {
-	s := &ClickHouseServer{Addr: fmt.Sprintf("127.0.0.1:%d", port), command: command, data: data}
+func startClickHouse(command, data string, port int, account ...string) (*ClickHouseServer, error) {
+	s := &ClickHouseServer{Addr: fmt.Sprintf("127.0.0.1:%d", port), command: command, data: data, account: account}
 	return s, s.start()
 }
 
@@ -118,7 +175,7 @@ func (s *ClickHouseServer) start() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var output bytes.Buffer
-	c := exec.Command(s.command, "--listen", s.Addr, "--data", s.data)
+	c := exec.Command(s.command, append([]string{"--listen", s.Addr, "--data", s.data}, s.account...)...)
 	c.Stdout, c.Stderr = &output, &output
 	c.WaitDelay = time.Second
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -53,11 +53,20 @@ func evaluate(cmd *cobra.Command, files []string, asJSON bool, scores string) (e
 		}
 		all, reports = append(all, e), append(reports, e.Report)
 	}
-	mean := eval.Mean(reports)
+	mean := meanEvaluation{Report: eval.Mean(reports)}
+	for _, e := range all {
+		mean.PerSec += e.PerSec / float64(len(all))
+	}
 	if asJSON {
 		return json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{"files": all, "mean": mean})
 	}
 	return printEvaluation(cmd.OutOrStdout(), all, mean)
+}
+
+// meanEvaluation is the mean of each figure over files, each counting once.
+type meanEvaluation struct {
+	PerSec float64 `json:"messages_per_second"`
+	eval.Report
 }
 
 // scoreWriter writes probabilities, one a line; "" writes nothing.
@@ -77,19 +86,19 @@ func scoreWriter(path string) (told func(float64) error, done func() error, err 
 	return told, func() error { return errors.Join(w.Flush(), f.Close()) }, nil
 }
 
-func printEvaluation(w io.Writer, all []app.Evaluation, mean eval.Report) error {
+func printEvaluation(w io.Writer, all []app.Evaluation, mean meanEvaluation) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "file\tn\tred\tP@.5\tR@.5\tF1@.5\tP@.8\tR@.8\tF1@.8\tbest F1\tat\tAUROC\tAP\tR@P.9\tECE\tmsg/s")
-	row := func(name string, r eval.Report, rate string) {
-		fmt.Fprintf(t, "%s\t%d\t%d\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.2f\t%.3f\t%.3f\t%.3f\t%.3f\t%s\n", name, r.N, r.Positives,
+	row := func(name string, r eval.Report, rate float64) {
+		fmt.Fprintf(t, "%s\t%d\t%d\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.2f\t%.3f\t%.3f\t%.3f\t%.3f\t%.0f\n", name, r.N, r.Positives,
 			r.Review.Precision, r.Review.Recall, r.Review.F1, r.Red.Precision, r.Red.Recall, r.Red.F1, r.Best.F1, r.Best.Threshold,
 			float64(r.AUROC), float64(r.AP), float64(r.RecallAt9), float64(r.ECE), rate)
 	}
 	for _, e := range all {
-		row(e.File, e.Report, fmt.Sprintf("%.0f", e.PerSec))
+		row(e.File, e.Report, e.PerSec)
 	}
 	if len(all) > 1 {
-		row("mean", mean, "")
+		row("mean", mean.Report, mean.PerSec)
 	}
 	return t.Flush()
 }

@@ -104,11 +104,6 @@ func found(threshold float64, flagged, hit, positives int) At {
 // scikit-learn's average_precision_score.
 func (r *Report) curve(s []Labelled) {
 	quiet := r.N - r.Positives
-	if r.Positives == 0 || quiet == 0 {
-		none := Number(math.NaN())
-		r.AUROC, r.AP, r.RecallAt9 = none, none, none
-		return
-	}
 	hit, miss := 0, 0
 	var above, ap, recall9 float64
 	for i := 0; i < len(s); {
@@ -123,7 +118,7 @@ func (r *Report) curve(s []Labelled) {
 		above += float64(quiets) * (float64(hit) + float64(reds)/2)
 		hit, miss = hit+reds, miss+quiets
 		a := found(s[i].P, hit+miss, hit, r.Positives)
-		ap += float64(reds) / float64(r.Positives) * a.Precision
+		ap += float64(reds) / float64(max(r.Positives, 1)) * a.Precision
 		if a.Precision >= 0.9 {
 			recall9 = max(recall9, a.Recall)
 		}
@@ -131,6 +126,11 @@ func (r *Report) curve(s []Labelled) {
 			r.Best = a
 		}
 		i = j
+	}
+	if r.Positives == 0 || quiet == 0 {
+		none := Number(math.NaN())
+		r.AUROC, r.AP, r.RecallAt9 = none, none, none
+		return
 	}
 	r.AUROC, r.AP, r.RecallAt9 = Number(above/float64(r.Positives)/float64(quiet)), Number(ap), Number(recall9)
 }
@@ -163,17 +163,25 @@ func calibrationError(s []Labelled) float64 {
 }
 
 // Mean is the mean of each figure over sets of messages, each counting once;
-// figures that a set does not have are left out. N and Positives are sums.
+// figures that a set does not have are left out: without a red message there is
+// nothing to find. N and Positives are sums.
 func Mean(rs []Report) Report {
 	var m Report
 	for _, r := range rs {
 		m.N, m.Positives = m.N+r.N, m.Positives+r.Positives
 	}
 	part := func(get func(*Report) *At) {
-		get(&m).Threshold = mean(rs, func(r *Report) float64 { return get(r).Threshold })
-		get(&m).Precision = mean(rs, func(r *Report) float64 { return get(r).Precision })
-		get(&m).Recall = mean(rs, func(r *Report) float64 { return get(r).Recall })
-		get(&m).F1 = mean(rs, func(r *Report) float64 { return get(r).F1 })
+		of := func(figure func(*At) float64) float64 {
+			sum, n := 0.0, 0
+			for i := range rs {
+				if rs[i].Positives > 0 {
+					sum, n = sum+figure(get(&rs[i])), n+1
+				}
+			}
+			return sum / float64(max(n, 1))
+		}
+		*get(&m) = At{of(func(a *At) float64 { return a.Threshold }), of(func(a *At) float64 { return a.Precision }),
+			of(func(a *At) float64 { return a.Recall }), of(func(a *At) float64 { return a.F1 })}
 	}
 	part(func(r *Report) *At { return &r.Review })
 	part(func(r *Report) *At { return &r.Red })

@@ -249,37 +249,42 @@ func isPhraseRule(topic string) bool {
 // neither rules nor lexicon named, with the words that carried the decision, and
 // where nobody knows what it is about those words alone.
 func (f *facts) addRead(v *schemas.Verdict, p text.Prediction, about bool) {
-	marks, last := p.Spans, (*schemas.Reason)(nil)
 	for _, c := range p.Categories {
 		if slices.Contains(v.Categories, c) || c == schemas.CatOther && len(p.Categories) > 1 {
 			continue // "other" beside something known says nothing
 		}
 		addCategory(v, c)
 		r := schemas.Reason{Code: string(c), Message: categoryMessages[c], Weight: topicWeight}
-		if len(marks) > 0 {
-			span := marks[0].Span
-			r.Span, marks = &span, marks[1:]
+		places := placesOf(p, c)
+		if len(places) == 0 {
+			v.Reasons = append(v.Reasons, r)
 		}
-		v.Reasons, last = append(v.Reasons, r), &r
-	}
-	for _, m := range marks { // the other places of what was named last
-		if last == nil {
-			break
+		for _, span := range places {
+			r.Span = &span
+			v.Reasons = append(v.Reasons, r)
 		}
-		r, span := *last, m.Span
-		r.Span = &span
-		v.Reasons = append(v.Reasons, r)
 	}
 	if about || len(v.Reasons) > 0 {
 		return
 	}
-	for _, m := range marks {
+	for _, m := range p.Spans {
 		span := m.Span
 		v.Reasons = append(v.Reasons, schemas.Reason{Code: codeModel, Message: "sounds unhappy", Span: &span, Weight: m.Weight})
 	}
 	if len(v.Reasons) == 0 {
 		v.Reasons = append(v.Reasons, schemas.Reason{Code: codeModel, Message: "sounds unhappy", Weight: 1})
 	}
+}
+
+// placesOf answers the words that say most for a category. Where the model does
+// not know what words say, all belong to the surest category.
+func placesOf(p text.Prediction, c schemas.Category) (out []schemas.Span) {
+	for _, m := range p.Spans {
+		if m.Category == c || m.Category == "" && c == p.Categories[0] {
+			out = append(out, m.Span)
+		}
+	}
+	return out
 }
 
 // topicWeight is what a topic weighs beside rules, whose weight is the rank of

@@ -79,12 +79,12 @@ func (w *Worker) scoreOne(ev schemas.Event, known *overlay, m TextModel) (v sche
 }
 
 // Scoring one batch should take about so long: an order takes microseconds, a
-// text a hundredth of a second, and whoever waits behind a thousand texts waits
+// text a fiftieth of a second, and whoever waits behind a thousand texts waits
 // for all of them, as does a stop.
 const (
 	scoringAtMost = 2 * time.Second
 	smallestBatch = 64
-	firstBatch    = 512 // before anything is known
+	firstBatch    = 64 // before anything is known
 )
 
 // nextSize is how many events the next batch may have, after one of n events

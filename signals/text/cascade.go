@@ -144,13 +144,13 @@ func (c *Cascade) Hear(s string, h Hints) (Prediction, []Finding) {
 	defer release(sc)
 	c.first.finder.read(s, sc)
 	score, sure := c.glance(s, sc)
-	if sure {
+	if sure && h.Question == "" { // what "Not this time" means hangs on the question
 		return Prediction{Probability: c.first.probability(score)}, sc.findings()
 	}
 	if len(s)+len(h.Question) > rememberedBytes {
 		return c.read(s, h, score, sc), sc.findings()
 	}
-	key := h.Question + "\x00" + s
+	key := heard{h.Question, s}
 	p, ok := c.memory.get(key)
 	if !ok {
 		p = c.read(s, h, score, sc)
@@ -171,8 +171,9 @@ func (c *Cascade) read(s string, h Hints, score float64, sc *scratch) Prediction
 	if p.Probability < schemas.ReviewThreshold {
 		return p
 	}
-	p.Categories = c.categories(r.Logits)
-	p.Spans = c.marks(r.Words)
+	about := c.categories(r.Logits)
+	p.Categories = names(about)
+	p.Spans = c.marks(r, about)
 	if len(p.Spans) == 0 {
 		p.Spans = c.first.marks(sc)
 	}
@@ -188,6 +189,27 @@ func (c *Cascade) glance(s string, sc *scratch) (score float64, sure bool) {
 	}
 	p := c.first.probability(score)
 	return score, p < c.joint.SureBelow && p < schemas.ReviewThreshold
+}
+
+// says answers the category that the words first to last say most for: the one to
+// whose logit one of them adds most beyond what a word of this text adds to it on
+// average.
+func says(r *encoder.Result, about []categoryOutput, first, last int) (most schemas.Category) {
+	outputs := len(r.Logits)
+	best := float32(math.Inf(-1))
+	for _, o := range about {
+		var mean float32
+		for w := range r.Words {
+			mean += r.Shares[w*outputs+o.at]
+		}
+		mean /= float32(len(r.Words))
+		for w := first; w <= last; w++ {
+			if more := r.Shares[w*outputs+o.at] - mean; more > best {
+				best, most = more, o.category
+			}
+		}
+	}
+	return most
 }
 
 // Probability joins the raw score of the first stage and the encoder's logit,
@@ -212,7 +234,7 @@ func onLine(scores, probs []float64, z float64) float64 {
 
 // categories are those above their threshold, the surest first; if none is, the
 // one nearest to it.
-func (c *Cascade) categories(logits []float32) []schemas.Category {
+func (c *Cascade) categories(logits []float32) []categoryOutput {
 	var found []categoryOutput
 	var nearest categoryOutput
 	over := func(o categoryOutput) float32 { return logits[o.at] - o.threshold }
@@ -225,9 +247,13 @@ func (c *Cascade) categories(logits []float32) []schemas.Category {
 		}
 	}
 	if len(found) == 0 && len(c.category) > 0 {
-		return []schemas.Category{nearest.category}
+		return []categoryOutput{nearest}
 	}
 	slices.SortStableFunc(found, func(a, b categoryOutput) int { return cmp.Compare(over(b), over(a)) })
+	return found
+}
+
+func names(found []categoryOutput) []schemas.Category {
 	out := make([]schemas.Category, len(found))
 	for i, o := range found {
 		out[i] = o.category
@@ -236,31 +262,34 @@ func (c *Cascade) categories(logits []float32) []schemas.Category {
 }
 
 // marks joins words that carry the decision and stand together, and answers the
-// strongest runs in the order of the text.
-func (c *Cascade) marks(words []encoder.Word) []Mark {
+// strongest runs in the order of the text, each with the category of those found
+// that it says most for.
+func (c *Cascade) marks(r *encoder.Result, about []categoryOutput) []Mark {
 	type run struct {
 		Mark
-		best float32
+		best        float32
+		first, last int // words
 	}
 	var runs []run
 	open := false
-	for _, w := range words {
+	for i, w := range r.Words {
 		if float64(w.Logit) < c.joint.Word {
 			open = false
 			continue
 		}
 		if !open {
-			runs = append(runs, run{Mark{Span: schemas.Span{Start: w.Start}}, w.Logit})
+			runs = append(runs, run{Mark: Mark{Span: schemas.Span{Start: w.Start}}, best: w.Logit, first: i})
 		}
 		last := &runs[len(runs)-1]
-		last.Span.End, last.best, open = w.End, max(last.best, w.Logit), true
+		last.Span.End, last.best, last.last, open = w.End, max(last.best, w.Logit), i, true
 	}
 	slices.SortStableFunc(runs, func(a, b run) int { return cmp.Compare(b.best, a.best) })
 	runs = runs[:min(len(runs), maxMarks)]
 	out := make([]Mark, len(runs))
-	for i, r := range runs {
-		out[i] = r.Mark
+	for i, run := range runs {
+		out[i] = run.Mark
 		out[i].Weight = round4(1 / float64(len(runs)))
+		out[i].Category = says(r, about, run.first, run.last)
 	}
 	slices.SortFunc(out, func(a, b Mark) int { return a.Span.Start - b.Span.Start })
 	return out

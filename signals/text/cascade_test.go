@@ -80,6 +80,18 @@ func TestCascade_TheQuestionDecides(t *testing.T) {
 	}
 }
 
+// TestCascade_RemembersQuestionAndTextApart: whatever byte stands between them.
+func TestCascade_RemembersQuestionAndTextApart(t *testing.T) {
+	c := anew(t)
+	c.Predict("b\x00Nobody came, I want my money back", Hints{Question: "a"})
+	const s = "Nobody came, I want my money back"
+	got, want := c.Predict(s, Hints{Question: "a\x00b"}), anew(t).Predict(s, Hints{Question: "a\x00b"})
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%v, read anew %v", got, want)
+	}
+	checkPrediction(t, s, got)
+}
+
 func checkPrediction(t *testing.T, s string, p Prediction) {
 	t.Helper()
 	if !(p.Probability >= 0 && p.Probability <= 1) {

@@ -1,6 +1,7 @@
 package text
 
 import (
+	"slices"
 	"unicode/utf8"
 
 	"redalert/schemas"
@@ -57,11 +58,15 @@ func features(s string, sc *scratch) {
 		}
 		feats = append(feats, mix(h^saltWord), mix((before*31+h)^saltPair))
 		before = h
-		feats = charGrams(s[t.Start:t.End], chars, feats)
+		feats = charGrams(s[t.Start:min(t.End, t.Start+gramBytes)], chars, feats)
 		sc.upto[i] = int32(len(feats))
 	}
 	sc.feats = feats
 }
+
+// gramBytes is how much of a word its n-grams are made of: a megabyte without a
+// space is no word.
+const gramBytes = 128
 
 // charGrams appends the 3- to 5-grams of a word, its ends marked. Each is hashed
 // from its last character to its first.
@@ -96,22 +101,14 @@ func charGrams(w string, salt uint64, out []uint32) []uint32 {
 	return out
 }
 
-// FeaturesOf answers the distinct features of a text, for training; the order is
-// that of the text.
+// FeaturesOf answers the features of a text as Score counts them, for training:
+// in the order of the text, what comes twice twice.
 func FeaturesOf(s string) []uint32 {
 	sc := pool.Get().(*scratch)
 	defer release(sc)
 	DefaultFinder().read(s, sc)
-	seen := map[uint32]bool{}
-	var out []uint32
 	features(s, sc)
-	for _, f := range sc.feats {
-		if !seen[f] {
-			seen[f] = true
-			out = append(out, f)
-		}
-	}
-	return out
+	return slices.Clone(sc.feats)
 }
 
 func spanOf(toks []Token, first, last int) schemas.Span {

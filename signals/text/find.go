@@ -95,11 +95,14 @@ type scratch struct {
 
 var pool = sync.Pool{New: func() any { return new(scratch) }}
 
-// keepTokens bounds the scratch that goes back to the pool.
-const keepTokens = 16 << 10
+// What bounds the scratch that goes back to the pool.
+const (
+	keepTokens   = 16 << 10
+	keepFeatures = 64 << 10
+)
 
 func release(s *scratch) {
-	if cap(s.toks) <= keepTokens {
+	if cap(s.toks) <= keepTokens && cap(s.feats) <= keepFeatures {
 		pool.Put(s)
 	}
 }

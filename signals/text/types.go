@@ -24,11 +24,14 @@ type Hints struct {
 type Mark struct {
 	Span   schemas.Span // byte offsets into the text, on rune boundaries
 	Weight float64      // share of the decision, 0–1
+	// Category is the one of the prediction's that these words say most for, "" if
+	// the model does not know.
+	Category schemas.Category
 }
 
 // Prediction is what a model says of one text.
 type Prediction struct {
 	Probability float64            // calibrated, 0–1, rounded to four decimals
-	Spans       []Mark             // only from Probability ≥ 0.5 on; strongest first, at most 3
-	Categories  []schemas.Category // what the model says it is about; may be empty
+	Spans       []Mark             // only from Probability ≥ 0.5 on; in the order of the text, at most 3
+	Categories  []schemas.Category // what the model says it is about, the surest first; may be empty
 }

@@ -1,5 +1,5 @@
 // Package encoder runs a small BERT sentence encoder (of the kind of
-// MiniLM-L6-H384) on the CPU, in pure Go: it answers a few numbers about a
+// MiniLM-L12-H384) on the CPU, in pure Go: it answers a few numbers about a
 // text, and one about each of its words. What the numbers mean is up to who
 // trained them; they are not calibrated here.
 //

@@ -36,6 +36,11 @@ type Result struct {
 	Logits []float32 // by Outputs; not calibrated
 	Pooled []float32 // the mean of the last hidden state
 	Words  []Word    // of the text, in its order, as far as it was read
+	// Shares says what each word adds to each logit, summed over its pieces: a
+	// word's len(Logits) numbers stand together, in the order of Words. With the
+	// shares of the question and the special tokens, and the bias, they add up to
+	// the logit: it is linear in the mean of the last hidden state.
+	Shares []float32
 }
 
 // Version names the weights; verdicts keep it.
@@ -69,6 +74,22 @@ func (e *Encoder) Encode(question, text string, out *Result) {
 	e.heads(sc, out)
 }
 
+// share adds what each word of the text says for each output.
+func (e *Encoder) share(sc *scratch, out *Result) {
+	h, n := e.config.Hidden, len(e.sentenceBias)
+	out.Shares = resize(out.Shares, n*len(out.Words))
+	clear(out.Shares)
+	for i, t := range sc.reader.tokens {
+		if t.word < 0 {
+			continue
+		}
+		by := out.Shares[int(t.word)*n:][:n]
+		for o := range by {
+			by[o] += dot(e.sentence[o*h:][:h], sc.x[i*h:][:h]) / float32(len(sc.reader.tokens))
+		}
+	}
+}
+
 // heads turns the last hidden state into the result.
 func (e *Encoder) heads(sc *scratch, out *Result) {
 	h, tokens := e.config.Hidden, sc.reader.tokens
@@ -98,6 +119,7 @@ func (e *Encoder) heads(sc *scratch, out *Result) {
 		}
 		seen = t.word
 	}
+	e.share(sc, out)
 }
 
 // dot sums in rising order.

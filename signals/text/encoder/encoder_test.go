@@ -85,7 +85,7 @@ func cosine(a []float32, b []float64) float64 {
 
 func sameResult(t *testing.T, what string, a, b *Result) {
 	t.Helper()
-	if !slices.Equal(a.Logits, b.Logits) || !slices.Equal(a.Pooled, b.Pooled) || !slices.Equal(a.Words, b.Words) {
+	if !slices.Equal(a.Logits, b.Logits) || !slices.Equal(a.Pooled, b.Pooled) || !slices.Equal(a.Words, b.Words) || !slices.Equal(a.Shares, b.Shares) {
 		t.Errorf("%s: results differ", what)
 	}
 }
@@ -93,7 +93,7 @@ func sameResult(t *testing.T, what string, a, b *Result) {
 // TestKernelsOnAndOff: one verdict on every architecture.
 func TestKernelsOnAndOff(t *testing.T) {
 	needSIMD(t)
-	for _, c := range []config{miniature, asMiniLM} {
+	for _, c := range []config{miniature, asShipped} {
 		e := encoderOf(t, c)
 		texts := []string{message}
 		if c.Hidden < 100 {
@@ -142,11 +142,40 @@ func TestInputMatters(t *testing.T) {
 	}
 }
 
+// TestSharesAddUp: what the words add to a logit, with the two special tokens and
+// the bias, is the logit; and a word's share is that of all its pieces.
+func TestSharesAddUp(t *testing.T) {
+	e := encoderOf(t, miniature)
+	var out Result
+	e.Encode("", "unhelpful and rude, again", &out)
+	sc := new(scratch)
+	e.input(sc, "", "unhelpful and rude, again")
+	e.forward(sc)
+	h, n := e.config.Hidden, len(out.Logits)
+	for o, logit := range out.Logits {
+		sum := e.sentenceBias[o]
+		for w := range out.Words {
+			sum += out.Shares[w*n+o]
+		}
+		for i, tok := range sc.reader.tokens {
+			if tok.word < 0 {
+				sum += dot(e.sentence[o*h:][:h], sc.x[i*h:][:h]) / float32(len(sc.reader.tokens))
+			}
+		}
+		if d := sum - logit; d > 1e-4 || d < -1e-4 {
+			t.Errorf("output %d: %v, want %v", o, sum, logit)
+		}
+	}
+	if len(out.Shares) != n*len(out.Words) || len(out.Words) != 5 {
+		t.Errorf("%d shares of %d words", len(out.Shares), len(out.Words))
+	}
+}
+
 func TestResultIsReusedWithoutGarbage(t *testing.T) {
 	e := encoderOf(t, miniature)
 	var out Result
 	e.Encode("how?", message, &out)
-	want := Result{slices.Clone(out.Logits), slices.Clone(out.Pooled), slices.Clone(out.Words)}
+	want := Result{slices.Clone(out.Logits), slices.Clone(out.Pooled), slices.Clone(out.Words), slices.Clone(out.Shares)}
 	allocs := testing.AllocsPerRun(50, func() {
 		e.Encode("", "another", &out)
 		e.Encode("how?", message, &out)
@@ -183,7 +212,7 @@ func TestHeap(t *testing.T) {
 	for i := len(words); i < 28000; i++ {
 		words = append(words, fmt.Sprintf("word%dx", i))
 	}
-	raw := fileOf(t, asMiniLM, words, 1)
+	raw := fileOf(t, asShipped, words, 1)
 	before := heap()
 	e, err := Read(raw)
 	if err != nil {
@@ -207,7 +236,7 @@ func heap() int64 {
 }
 
 func BenchmarkEncode(b *testing.B) {
-	e := encoderOf(b, asMiniLM)
+	e := encoderOf(b, asShipped)
 	for _, simd := range []bool{true, false} {
 		if simd && !haveSIMD() {
 			continue

@@ -56,6 +56,28 @@ func TestEachCategoryIsHeardAndItsLookAlikeStaysQuiet(t *testing.T) {
 	}
 }
 
+// TestEachReasonMarksItsOwnWords: of a message about several things.
+func TestEachReasonMarksItsOwnWords(t *testing.T) {
+	m, err := text.LoadCascade()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for said, want := range map[string]map[string]string{
+		"You charged me twice, and we are moving to another firm.":                 {"billing": "charged me twice", "churn_threat": "moving to another firm"},
+		"Nobody turned up on Tuesday and the man on the phone shouted at me.":      {"missed_appointment": "Nobody turned", "rude": "shouted at me"},
+		"The parcel arrived crushed, it is the wrong colour, and I want a refund.": {"damaged": "crushed", "wrong_item": "wrong colour", "refund_request": "I want a refund"},
+	} {
+		v := verdict(t, m, said)
+		for code, words := range want {
+			if !slices.ContainsFunc(v.Reasons, func(r schemas.Reason) bool {
+				return r.Code == code && r.Span != nil && strings.Contains(said[r.Span.Start:r.Span.End], words)
+			}) {
+				t.Errorf("%s is not said by %q: %q", code, words, spans(said, v))
+			}
+		}
+	}
+}
+
 func verdict(t *testing.T, m signals.TextModel, msg string) schemas.Verdict {
 	t.Helper()
 	data, err := json.Marshal(schemas.Feedback{SourceType: schemas.SourceEmail, FieldType: schemas.FieldText, ValueText: msg})

@@ -191,27 +191,6 @@ func (c *Cascade) glance(s string, sc *scratch) (score float64, sure bool) {
 	return score, p < c.joint.SureBelow && p < schemas.ReviewThreshold
 }
 
-// says answers the category that the words first to last say most for: the one to
-// whose logit one of them adds most beyond what a word of this text adds to it on
-// average.
-func says(r *encoder.Result, about []categoryOutput, first, last int) (most schemas.Category) {
-	outputs := len(r.Logits)
-	best := float32(math.Inf(-1))
-	for _, o := range about {
-		var mean float32
-		for w := range r.Words {
-			mean += r.Shares[w*outputs+o.at]
-		}
-		mean /= float32(len(r.Words))
-		for w := first; w <= last; w++ {
-			if more := r.Shares[w*outputs+o.at] - mean; more > best {
-				best, most = more, o.category
-			}
-		}
-	}
-	return most
-}
-
 // Probability joins the raw score of the first stage and the encoder's logit,
 // calibrated, rounded to four decimals.
 func (j *Joint) Probability(first float64, second float32) float64 {
@@ -261,36 +240,91 @@ func names(found []categoryOutput) []schemas.Category {
 	return out
 }
 
-// marks joins words that carry the decision and stand together, and answers the
-// strongest runs in the order of the text, each with the category of those found
-// that it says most for.
-func (c *Cascade) marks(r *encoder.Result, about []categoryOutput) []Mark {
-	type run struct {
-		Mark
-		best        float32
-		first, last int // words
-	}
-	var runs []run
+// run is words that stand together and carry the decision.
+type run struct {
+	first, last int // words
+	best        float32
+}
+
+func (u run) has(word int) bool { return u.first <= word && word <= u.last }
+
+func (u run) span(words []encoder.Word) schemas.Span {
+	return schemas.Span{Start: words[u.first].Start, End: words[u.last].End}
+}
+
+// runs joins words that carry the decision and stand together, and answers the
+// strongest runs in the order of the text.
+func (c *Cascade) runs(words []encoder.Word) []run {
+	var all []run
 	open := false
-	for i, w := range r.Words {
+	for i, w := range words {
 		if float64(w.Logit) < c.joint.Word {
 			open = false
 			continue
 		}
 		if !open {
-			runs = append(runs, run{Mark: Mark{Span: schemas.Span{Start: w.Start}}, best: w.Logit, first: i})
+			all = append(all, run{first: i, best: w.Logit})
 		}
-		last := &runs[len(runs)-1]
-		last.Span.End, last.best, last.last, open = w.End, max(last.best, w.Logit), i, true
+		last := &all[len(all)-1]
+		last.last, last.best, open = i, max(last.best, w.Logit), true
 	}
-	slices.SortStableFunc(runs, func(a, b run) int { return cmp.Compare(b.best, a.best) })
-	runs = runs[:min(len(runs), maxMarks)]
-	out := make([]Mark, len(runs))
-	for i, run := range runs {
-		out[i] = run.Mark
-		out[i].Weight = round4(1 / float64(len(runs)))
-		out[i].Category = says(r, about, run.first, run.last)
+	slices.SortStableFunc(all, func(a, b run) int { return cmp.Compare(b.best, a.best) })
+	all = all[:min(len(all), maxMarks)]
+	slices.SortFunc(all, func(a, b run) int { return a.first - b.first })
+	return all
+}
+
+// marks answers the runs, each with the category that its words say most for. A
+// category that no run says most for gets the run, or the word, that says most
+// for it, so that every reason has its words.
+func (c *Cascade) marks(r *encoder.Result, about []categoryOutput) []Mark {
+	runs := c.runs(r.Words)
+	if len(runs) == 0 {
+		return nil
 	}
-	slices.SortFunc(out, func(a, b Mark) int { return a.Span.Start - b.Span.Start })
+	adds := make([][]float32, len(about))
+	for i, o := range about {
+		adds[i] = adding(r, o.at)
+	}
+	out := make([]Mark, 0, len(runs)+len(about))
+	had := make([]bool, len(about))
+	for _, u := range runs {
+		most := 0
+		for i := range about {
+			if slices.Max(adds[i][u.first:u.last+1]) > slices.Max(adds[most][u.first:u.last+1]) {
+				most = i
+			}
+		}
+		had[most] = true
+		out = append(out, Mark{Span: u.span(r.Words), Weight: round4(1 / float64(len(runs))), Category: about[most].category})
+	}
+	for i, o := range about {
+		if had[i] {
+			continue
+		}
+		word := slices.Index(adds[i], slices.Max(adds[i]))
+		place := run{first: word, last: word}
+		if k := slices.IndexFunc(runs, func(u run) bool { return u.has(word) }); k >= 0 {
+			place = runs[k]
+		}
+		out = append(out, Mark{Span: place.span(r.Words), Category: o.category})
+	}
+	slices.SortStableFunc(out, func(a, b Mark) int { return a.Span.Start - b.Span.Start })
+	return out
+}
+
+// adding answers how much more each word adds to an output than a word of this
+// text does on average.
+func adding(r *encoder.Result, output int) []float32 {
+	out := make([]float32, len(r.Words))
+	var mean float32
+	for w := range out {
+		out[w] = r.Shares[w*len(r.Logits)+output]
+		mean += out[w]
+	}
+	mean /= float32(len(out))
+	for w := range out {
+		out[w] -= mean
+	}
 	return out
 }

@@ -23,7 +23,7 @@ type Hints struct {
 // Mark is a run of words that carried the decision.
 type Mark struct {
 	Span   schemas.Span // byte offsets into the text, on rune boundaries
-	Weight float64      // share of the decision, 0–1
+	Weight float64      // share of the decision, 0–1; 0 of words that only say what it is about
 	// Category is the one of the prediction's that these words say most for, "" if
 	// the model does not know.
 	Category schemas.Category
@@ -32,6 +32,6 @@ type Mark struct {
 // Prediction is what a model says of one text.
 type Prediction struct {
 	Probability float64            // calibrated, 0–1, rounded to four decimals
-	Spans       []Mark             // only from Probability ≥ 0.5 on; in the order of the text, at most 3
+	Spans       []Mark             // only from Probability ≥ 0.5 on; in the order of the text; at most 3, and one for each category without
 	Categories  []schemas.Category // what the model says it is about, the surest first; may be empty
 }

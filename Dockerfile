@@ -18,7 +18,7 @@ RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache
 # our user owns, and the certificates of the public authorities. Time zones are
 # in the binary.
 RUN install -d -m 1777 /out/tmp && install -d -m 0755 /out/etc/ssl/certs /out/etc/redalert /data/redalert && \
-    cp /etc/ssl/certs/ca-certificates.crt /out/etc/ssl/certs/
+    cp /etc/ssl/certs/ca-certificates.crt /out/etc/ssl/certs/ && cp LICENSE NOTICE /out/
 
 FROM scratch
 ARG VERSION=dev

@@ -25,12 +25,12 @@ func TestEachCategoryIsHeardAndItsLookAlikeStaysQuiet(t *testing.T) {
 		marked   string // a word of a marked stretch
 		quiet    string
 	}{
-		{schemas.CatLate, "The delivery came four hours after the time we were promised and the party was over.", "hours", "The delivery came right on time, thank you."},
+		{schemas.CatLate, "Your driver came four hours late and our guests had gone home.", "late", "The delivery came right on time, thank you."},
 		{schemas.CatQuality, "You repaired the dishwasher on Monday and it is leaking again already.", "leaking", "You repaired the dishwasher on Monday and it has not leaked since, great job."},
 		{schemas.CatDamaged, "The lamp arrived smashed, the box was crushed on one side.", "smashed", "The lamp arrived safe and sound, very well packed."},
 		{schemas.CatWrongItem, "I ordered the blue jacket and you sent me a green one in the wrong size.", "wrong", "I ordered the blue jacket and it fits perfectly."},
 		{schemas.CatMissedAppointment, "We waited in all morning and your technician never turned up.", "turned", "Your technician turned up early and was very kind."},
-		{schemas.CatNoReply, "This is my third email about the invoice and I still have not had an answer.", "answer", "Thanks for the quick answer to my email about the invoice."},
+		{schemas.CatNoReply, "This is my third email about the invoice and I still have not had an answer.", "third", "Thanks for the quick answer to my email about the invoice."},
 		{schemas.CatRude, "The man at the front desk shouted at my mother in front of everyone.", "shouted", "The receptionist was kind and patient with my mother, thank you."},
 		{schemas.CatBilling, "You have charged me twice for the same visit.", "twice", "The invoice arrived this morning and I have paid it, thank you."},
 		{schemas.CatPrice, "You have put the price up again and it is simply too expensive for us now.", "expensive", "What is the price for a family ticket?"},

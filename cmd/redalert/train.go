@@ -24,7 +24,7 @@ the weights that the program is built with, and the model card.
 The same data and files give the same weights. --fold FILE:SET,SET names an encoder
 that public sets were kept from; the card then says how the model does on sets that
 it never saw.`,
-		Example: "  redalert train --sets DIR --encoder encoder.bin",
+		Example: "  redalert train --sets DIR --encoder encoder.bin --name text-6",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			for _, f := range folds {
 				file, without, ok := strings.Cut(f, ":")
@@ -38,6 +38,9 @@ it never saw.`,
 			}
 			if o.Data == "" {
 				return usagef("--sets names the folder that holds text/*.jsonl.gz")
+			}
+			if o.Version == "" {
+				return usagef("--name is missing: verdicts keep the model's name, so other weights need another, such as text-6")
 			}
 			if o.Encoder == "" {
 				o.Encoder = filepath.Join(o.Out, "encoder.bin")
@@ -54,6 +57,6 @@ it never saw.`,
 	fs.StringArrayVar(&folds, "fold", nil, "`FILE:SET,SET`: a second stage that never saw these sets")
 	fs.StringVarP(&o.Out, "output", "o", "signals/text", "`DIR` that gets weights.bin, encoder.bin and joint.json")
 	fs.StringVar(&o.Card, "card", "docs/model-card.md", "`FILE` of the model card; empty for none")
-	fs.StringVar(&o.Version, "name", "text-4", "`NAME` of the model; verdicts keep it")
+	fs.StringVar(&o.Version, "name", "", "`NAME` of the model, one that no other weights have had; verdicts keep it")
 	return cmd
 }

@@ -118,6 +118,9 @@ func TestImageIsSmallAndNobodysRoot(t *testing.T) {
 	if !strings.Contains(read(t, "Dockerfile"), "ca-certificates.crt") {
 		t.Error("no certificates: no mail server or review page could be reached by TLS")
 	}
+	if !strings.Contains(read(t, "Dockerfile"), "cp LICENSE NOTICE /out/") {
+		t.Error("the licences are not in the image; that of the encoder's start demands it")
+	}
 	if out, err := exec.Command("go", "list", "-deps", "redalert/cmd/redalert").Output(); err != nil || !strings.Contains(string(out), "\ntime/tzdata\n") {
 		t.Errorf("the binary holds no time zones, and the image has none: %v", err)
 	}

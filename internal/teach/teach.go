@@ -48,7 +48,7 @@ func New(c Config) *Teacher {
 }
 
 // maxDecisions is how many of the newest decisions are learned from: reading a
-// message takes a hundredth of a second, and what staff decided years ago says
+// message takes a fiftieth of a second, and what staff decided years ago says
 // little of today.
 const maxDecisions = 3000
 

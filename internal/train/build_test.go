@@ -176,3 +176,22 @@ func TestNewton_FindsTheLogisticRegression(t *testing.T) {
 		t.Errorf("%v, want ln 3, 0, 0", w)
 	}
 }
+
+func TestBestThreshold(t *testing.T) {
+	for name, c := range map[string]struct {
+		said  []float32
+		about []bool
+		want  float64
+	}{
+		"apart":                      {[]float32{3, 2, -1, -2}, []bool{true, true, false, false}, 2},
+		"one too many is worth one":  {[]float32{3, 2, 1, 0, -1}, []bool{true, false, true, false, false}, 1},
+		"many too many are not":      {[]float32{9, 8, 7, 1, 1, 1, 1, 1, 1, 1, 1, 0}, []bool{true, true, true, false, false, false, false, false, false, false, false, true}, 7},
+		"equal logits go together":   {[]float32{1, 1, 0}, []bool{true, false, false}, 1},
+		"nothing to name":            {[]float32{1, 2}, []bool{false, false}, neverNamed},
+		"nothing was held back even": {nil, nil, neverNamed},
+	} {
+		if at := bestThreshold(c.said, c.about); at != c.want {
+			t.Errorf("%s: from %v on, want %v", name, at, c.want)
+		}
+	}
+}

@@ -1,13 +1,13 @@
 package train
 
 import (
+	"cmp"
 	"math"
 	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
 
-	"redalert/internal/eval"
 	"redalert/schemas"
 	"redalert/signals/text"
 	"redalert/signals/text/encoder"
@@ -149,29 +149,62 @@ func solve(h [3][3]float64, g [3]float64) (x [3]float64) {
 }
 
 // fitCategories sets each category's threshold where it tells the flagged
-// messages held back that are about it best from those that are not: the
-// greatest F1, ties to the lower threshold. No category is named for less than
-// a logit of lowestCategory.
+// messages held back that are about it best from those that are not. No category
+// is named for less than a logit of lowestCategory.
 func fitCategories(j *text.Joint, enc *encoder.Encoder, rs []reading) {
 	for i, name := range enc.Outputs() {
 		c, ok := cutCategory(name)
 		if !ok {
 			continue
 		}
-		var xs []eval.Labelled
+		var said []float32
+		var about []bool
 		for _, r := range rs {
 			if m := r.text.Message; m != nil && m.Flagged() {
-				xs = append(xs, eval.Labelled{P: sigmoid(float64(r.logits[i])), Red: hasCategory(*m, c)})
+				said, about = append(said, r.logits[i]), append(about, hasCategory(*m, c))
 			}
 		}
-		best := eval.Measure(xs).Best.Threshold
-		j.Categories[c] = max(lowestCategory, math.Log(best/(1-best)))
+		j.Categories[c] = max(lowestCategory, bestThreshold(said, about))
 	}
 	j.Word = wordThreshold
 }
 
+// missedWeight is how much more it counts to find what a message is about than to
+// name nothing else: a reason too many is read over, one that is missing is not.
+const missedWeight = 1.5
+
+// bestThreshold is the logit from which on naming has the greatest F measure with
+// missedWeight (van Rijsbergen, Information Retrieval, 1979), ties to the lower;
+// +Inf if there is nothing to name.
+func bestThreshold(said []float32, about []bool) float64 {
+	order := make([]int, len(said))
+	wanted := 0.0
+	for i := range order {
+		order[i] = i
+		if about[i] {
+			wanted++
+		}
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(said[b], said[a]) })
+	best, at, right := 0.0, neverNamed, 0.0
+	const w = missedWeight * missedWeight
+	for n, i := range order {
+		if about[i] {
+			right++
+		}
+		if n+1 < len(order) && said[order[n+1]] == said[i] {
+			continue
+		}
+		if f := (1 + w) * right / (w*wanted + float64(n+1)); f >= best && right > 0 {
+			best, at = f, float64(said[i])
+		}
+	}
+	return at
+}
+
 const (
 	lowestCategory = -2.0
+	neverNamed     = 1e9
 	wordThreshold  = 0.0
 )
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"redalert/internal/eval"
 	"redalert/schemas"
@@ -14,7 +15,9 @@ import (
 // Measured is how a model does on a part of the corpus.
 type Measured struct {
 	eval.Report
-	Recall map[schemas.Category]Share // flagged messages of a category whose verdict names it
+	// Flagged messages of a category whose verdict names it, and verdicts that name
+	// it for messages that are to be flagged and are about it.
+	Recall, Precision map[schemas.Category]Share
 	// Of pairs in a group of which one is to be flagged and one is not: those
 	// where the first has the higher probability, and where only the first is
 	// flagged.
@@ -39,6 +42,12 @@ func (s *Share) count(yes bool) {
 	}
 }
 
+func countIn(m map[schemas.Category]Share, c schemas.Category, yes bool) {
+	s := m[c]
+	s.count(yes)
+	m[c] = s
+}
+
 // MeasureCorpus scores messages as the pipeline would, rules included.
 func MeasureCorpus(m signals.TextModel, ms []Message) Measured {
 	vs := make([]schemas.Verdict, len(ms))
@@ -47,7 +56,7 @@ func MeasureCorpus(m signals.TextModel, ms []Message) Measured {
 			vs[i] = signals.Score(ev, signals.CustomerContext{}, m)
 		}
 	})
-	out := Measured{Recall: map[schemas.Category]Share{}}
+	out := Measured{Recall: map[schemas.Category]Share{}, Precision: map[schemas.Category]Share{}}
 	var xs []eval.Labelled
 	groups := map[string][]int{}
 	for i, msg := range ms {
@@ -55,10 +64,17 @@ func MeasureCorpus(m signals.TextModel, ms []Message) Measured {
 		if msg.Group != "" {
 			groups[msg.Group] = append(groups[msg.Group], i)
 		}
-		for _, c := range msg.Categories {
-			s := out.Recall[c]
-			s.count(slices.Contains(vs[i].Categories, c))
-			out.Recall[c] = s
+		for _, c := range schemas.Categories() {
+			if c == schemas.CatOther && len(msg.Categories) > 1 {
+				continue // "other" beside something known says nothing, and is not shown
+			}
+			is, said := slices.Contains(msg.Categories, c), slices.Contains(vs[i].Categories, c)
+			if is {
+				countIn(out.Recall, c, said)
+			}
+			if said && msg.Flagged() {
+				countIn(out.Precision, c, is)
+			}
 		}
 	}
 	out.Report = eval.Measure(xs)
@@ -87,6 +103,20 @@ type Intent struct {
 	Flagged   Share
 }
 
+// plain is a text without what does not tell two texts apart.
+func plain(s string) string { return strings.ToLower(strings.Join(strings.Fields(s), " ")) }
+
+// trainedOn answers the texts that either stage was trained on, plain.
+func trainedOn(sets []Set) map[string]bool {
+	out := map[string]bool{}
+	for _, s := range sets {
+		for _, t := range s.Train {
+			out[plain(t.Text)] = true
+		}
+	}
+	return out
+}
+
 // Intents of the probes: neutral requests, and requests that are red.
 var intents = map[string]bool{ // quiet
 	"country_support": true, "order_physical_card": true, "exchange_rate": true, "age_limit": true, "newsletter_subscription": true,
@@ -96,15 +126,16 @@ var intents = map[string]bool{ // quiet
 	"card_payment_fee_charged": false, "Refund_not_showing_up": false, "terminate_account": false,
 }
 
-// probes flags the requests of the probes by intent, rules included.
-func probes(m *text.Cascade, data string) ([]Intent, error) {
+// probes flags the requests of the probes by intent, rules included, but those
+// that stand in training word for word by chance.
+func probes(m *text.Cascade, data string, trained map[string]bool) ([]Intent, error) {
 	var out []Intent
 	for _, set := range []string{"probe_banking77", "probe_bitext"} {
 		texts := map[string][]Text{}
 		err := Gzipped(data+"/text/"+set+".jsonl.gz", func(b []byte) error {
 			var l struct{ Text, Intent string }
 			err := json.Unmarshal(b, &l)
-			if _, ok := intents[l.Intent]; ok && len(texts[l.Intent]) < maxProbe {
+			if _, ok := intents[l.Intent]; ok && len(texts[l.Intent]) < maxProbe && !trained[plain(l.Text)] {
 				texts[l.Intent] = append(texts[l.Intent], Text{Text: l.Text})
 			}
 			return err

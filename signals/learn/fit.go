@@ -47,7 +47,7 @@ const (
 
 // Fit fits a layer on decisions and checks it on each tenth of them, held back
 // while the rest is fitted. Accepted is set when there are decisions enough, and
-// held back the layer's mean log loss is lower and its precision not lower, at
+// held back the layer's mean log loss is surely lower and its precision not lower, at
 // the recall that the shipped model has at schemas.RedThreshold. Number, Base, At, By and
 // Report.Marks are the caller's to set. Which tenth an event belongs to follows
 // from its id, and the order of examples does not matter. Examples that the
@@ -149,13 +149,27 @@ func check(r *schemas.LayerReport, xs []Example, held, ranked []float64) {
 	r.Taught = schemas.LayerScores{Precision: precisionAt(xs, ranked, hits), LogLoss: logLoss(xs, held)}
 	r.BySource = bySource(xs, held)
 	switch {
-	case !(r.Taught.LogLoss < r.Shipped.LogLoss):
+	case !surer(xs, shipped, held):
 		r.Why = "On decisions held back it was no surer than the model that ships."
 	case r.Taught.Precision < r.Shipped.Precision:
 		r.Why = "On decisions held back it would have raised more false alarms than the model that ships."
 	default:
 		r.Accepted = true
 	}
+}
+
+// surer reports whether q has a lower mean log loss than p by more than its
+// standard error over the decisions (Breiman et al., Classification and Regression
+// Trees, 1984: the rule of one standard error): less is as likely chance.
+func surer(xs []Example, p, q []float64) bool {
+	n := float64(len(xs))
+	var sum, squares float64
+	for i, x := range xs {
+		gain := loss(x, p[i]) - loss(x, q[i])
+		sum, squares = sum+gain, squares+float64(gain*gain)
+	}
+	mean := sum / n
+	return mean > 0 && n*float64(mean*mean) > squares/n-float64(mean*mean)
 }
 
 // precisionAt is the precision when the threshold is low enough to find so many
@@ -195,13 +209,17 @@ func precisionAt(xs []Example, p []float64, hits int) float64 {
 func logLoss(xs []Example, p []float64) float64 {
 	sum := 0.0
 	for i, x := range xs {
-		q := min(max(p[i], 0.001), 0.999)
-		if !x.Red {
-			q = 1 - q
-		}
-		sum -= log(q)
+		sum += loss(x, p[i])
 	}
 	return sum / float64(len(xs))
+}
+
+func loss(x Example, p float64) float64 {
+	p = min(max(p, 0.001), 0.999)
+	if !x.Red {
+		p = 1 - p
+	}
+	return -log(p)
 }
 
 func bySource(xs []Example, held []float64) []schemas.SourceFit {

@@ -12,6 +12,7 @@ import json
 import struct
 import sys
 import unicodedata
+from collections import Counter
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,11 +27,20 @@ MAX_HEAD = 1e4
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
-def keepable(vocab: list[str]) -> list[int]:
+def keepable(vocab: list[str], uses: Counter[str] | None = None, most: int = 0) -> list[int]:
     """The rows of a vocabulary worth keeping for texts in Latin script: special
     tokens, and words whose letters are all Latin. Digits, punctuation and
-    symbols stay; unused words and other scripts go."""
-    return [i for i, word in enumerate(vocab) if word in SPECIAL or _latin(word)]
+    symbols stay; unused words and other scripts go. With most, only so many:
+    special tokens and single characters first, then the words that uses counts
+    twice at least, then the vocabulary's own order, which is by frequency. What
+    goes is read in pieces."""
+    rows = [i for i, word in enumerate(vocab) if word in SPECIAL or _latin(word)]
+    if not most:
+        return rows
+    uses = uses or Counter()
+    needed = lambda word: word in SPECIAL or len(word.removeprefix("##")) == 1
+    rows.sort(key=lambda i: (not needed(vocab[i]), uses[vocab[i]] < 2, i))
+    return sorted(rows[:most])
 
 
 def _latin(word: str) -> bool:

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-LAYERS, HIDDEN, HEADS, INNER, EPS = 6, 384, 12, 1536, 1e-12
+HIDDEN, HEADS, INNER, EPS = 384, 12, 1536, 1e-12
 
 
 class Layer(nn.Module):
@@ -37,7 +37,7 @@ def _output(width: int) -> nn.ModuleDict:
 class Encoder(nn.Module):
     """Answers the logits of a batch of inputs and those of their tokens."""
 
-    def __init__(self, words: int, outputs: int, drop: float = 0.1) -> None:
+    def __init__(self, layers: int, words: int, outputs: int, drop: float = 0.1) -> None:
         super().__init__()
         self.embeddings = nn.ModuleDict({
             "word_embeddings": nn.Embedding(words, HIDDEN),
@@ -45,7 +45,7 @@ class Encoder(nn.Module):
             "token_type_embeddings": nn.Embedding(2, HIDDEN),
             "LayerNorm": nn.LayerNorm(HIDDEN, eps=EPS),
         })
-        self.encoder = nn.ModuleDict({"layer": nn.ModuleList(Layer() for _ in range(LAYERS))})
+        self.encoder = nn.ModuleDict({"layer": nn.ModuleList(Layer() for _ in range(layers))})
         self.sentence = nn.Linear(HIDDEN, outputs)
         self.word = nn.Linear(HIDDEN, 1)
         self.drop = drop

@@ -3,21 +3,26 @@
     pip install -r requirements.txt
     python train.py --start MODEL_FOLDER --data DIR --out encoder.bin
 
-MODEL_FOLDER holds all-MiniLM-L6-v2 (model.safetensors, vocab.txt), DIR the
+MODEL_FOLDER holds bge-small-en-v1.5 (model.safetensors, vocab.txt), DIR the
 public sets (text/*.jsonl.gz). The same data, options and versions give the same
-weights on one machine. Afterwards `redalert train` joins the stages.
+weights on one machine, in one process or two (--processes, one a core).
+Afterwards `redalert train` joins the stages.
 
 --hold SET,SET keeps public sets out and measures on them; --share 0.5 trains on
 half of the corpus, for the learning curve.
 """
 
 import argparse
+import os
 import random
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch.nn import functional as F
@@ -29,6 +34,7 @@ from model import HEADS, Encoder
 
 OUTPUTS = ["flag", "red"] + ["cat:" + c for c in data.CATEGORIES]
 MAX, QUESTION = 128, 32  # tokens of an input, and of its question
+WORDS = 20_000  # of the vocabulary: what leaves the file below 30 MB
 CORPUS = Path(__file__).parents[3] / "signals/text/corpus"
 
 # How much each head counts beside the flag's.
@@ -154,56 +160,88 @@ def report(name: str, model: Encoder, tok: Tokenizer, examples: list[data.Exampl
     print(f"{name}: {len(y)} messages, AUROC {auroc(p[:, 0], y):.4f}, F1 {f1:.3f}", flush=True)
 
 
-def start(folder: Path) -> tuple[Encoder, list[str], Tokenizer]:
+def start(folder: Path, texts: list[str]) -> tuple[Encoder, list[str], Tokenizer]:
     """The network with published weights and new heads, over the words worth keeping."""
     state = load_file(folder / "model.safetensors")
-    vocab = (folder / "vocab.txt").read_text(encoding="utf-8").split("\n")
-    keep = export.keepable([w for w in vocab if w])
+    vocab = [w for w in (folder / "vocab.txt").read_text(encoding="utf-8").split("\n") if w]
+    whole = golden.tokenizer(vocab)
+    uses = Counter(t for text in texts for t in whole.encode(text, add_special_tokens=False).tokens)
+    keep = export.keepable(vocab, uses, WORDS)
     state["embeddings.word_embeddings.weight"] = state["embeddings.word_embeddings.weight"][keep]
     words = [vocab[i] for i in keep]
-    model = Encoder(len(words), len(OUTPUTS))
+    layers = 1 + max(int(k.split(".")[2]) for k in state if k.startswith("encoder.layer."))
+    model = Encoder(layers, len(words), len(OUTPUTS))
     missing, _ = model.load_state_dict(state, strict=False)
     if any(not m.startswith(("sentence.", "word.")) for m in missing):
         raise KeyError(f"{folder} lacks {missing}")
     return model, words, golden.tokenizer(words)
 
 
-def fit(model: Encoder, plan: list[list[list[Input]]], rate: float, apart: float) -> None:
+def total_loss(model: Encoder, batch: list[Input], apart: float) -> torch.Tensor:
+    ids, types, mask, words = tensors(batch)
+    logits, word_logits = model(ids, types, mask)
+    loss = loss_of(logits, word_logits, targets(batch), words)
+    flagged, quiet = pairs(batch)
+    if flagged and apart:  # Burges et al. 2005 (RankNet)
+        loss = loss + apart * F.softplus(logits[quiet, 0] - logits[flagged, 0]).sum() / len(batch)
+    return loss
+
+
+def gather(parameters: list[torch.nn.Parameter]) -> None:
+    """Adds the gradients of all processes; those of what a step did not use are zero."""
+    one = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in parameters])
+    if dist.is_initialized():
+        dist.all_reduce(one)
+    for p, grad in zip(parameters, one.split([p.numel() for p in parameters])):
+        p.grad = grad.view_as(p)
+
+
+def fit(model: Encoder, steps: list[list[list[Input]]], rate: float, apart: float, seed: int) -> None:
     """AdamW; the rate rises over the first 6 % of the steps and falls to zero.
-    Word embeddings stay as they are."""
+    Word embeddings stay as they are. The batches of a step are shared among the
+    processes; chance is drawn for each batch anew, so that it does not matter
+    which process reads it."""
     model.embeddings["word_embeddings"].weight.requires_grad_(False)
     heads = list(model.sentence.parameters()) + list(model.word.parameters())
     body = [p for n, p in model.named_parameters() if p.requires_grad and not n.startswith(("sentence.", "word."))]
     optimizer = torch.optim.AdamW([{"params": body, "lr": rate}, {"params": heads, "lr": 1e-3}], weight_decay=0.01)
-    total = sum(map(len, plan))
+    total = len(steps)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda s: min((s + 1) / (0.06 * total), max(total - s, 0) / (0.94 * total)))
-    begun, step, mean = time.monotonic(), 0, 0.0
+    rank, world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+    begun, mean = time.monotonic(), 0.0
     model.train()
-    for batch in (b for epoch in plan for b in epoch):
-        ids, types, mask, words = tensors(batch)
-        logits, word_logits = model(ids, types, mask)
-        loss = loss_of(logits, word_logits, targets(batch), words)
-        flagged, quiet = pairs(batch)
-        if flagged and apart:  # Burges et al. 2005 (RankNet)
-            loss = loss + apart * F.softplus(logits[quiet, 0] - logits[flagged, 0]).sum() / len(batch)
+    for step, batches_of in enumerate(steps, 1):
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        for place in range(rank, len(batches_of), world):
+            torch.manual_seed((seed << 32) + step * len(batches_of) + place)
+            loss = total_loss(model, batches_of[place], apart) / len(batches_of)
+            loss.backward()
+            mean = 0.98 * mean + 0.02 * loss.item() * len(batches_of)
+        gather(body + heads)
         torch.nn.utils.clip_grad_norm_(body, 1.0)
         optimizer.step()
         schedule.step()
-        step, mean = step + 1, 0.98 * mean + 0.02 * loss.item()
-        if step % 50 == 0:
+        if step % 50 == 0 and rank == 0:
             left = (time.monotonic() - begun) * (total - step) / step / 60
-            print(f"{step}/{total} loss {mean / (1 - 0.98**step):.3f}, {left:.0f} minutes left", flush=True)
+            print(f"{step}/{total} loss {mean:.3f}, {left:.0f} minutes left", flush=True)
 
 
 def main() -> None:
+    args = arguments()
+    if args.processes == 1:
+        train(0, args)
+        return
+    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(args.port))
+    mp.spawn(train, (args,), args.processes)
+
+
+def arguments() -> argparse.Namespace:
     a = argparse.ArgumentParser()
     a.add_argument("--start", type=Path, required=True)
     a.add_argument("--data", type=Path, required=True)
     a.add_argument("--out", type=Path, required=True)
-    a.add_argument("--version", default="encoder-2")
+    a.add_argument("--version", default="encoder-3")
     a.add_argument("--hold", default="")
     a.add_argument("--share", type=float, default=1.0)
     a.add_argument("--epochs", type=int, default=4)
@@ -212,30 +250,41 @@ def main() -> None:
     a.add_argument("--rate", type=float, default=1e-4)
     a.add_argument("--apart", type=float, default=0.5, help="how much the order within a minimal pair counts")
     a.add_argument("--drawn", type=Path, help="messages drawn from patterns, as redalert train --drawn writes them")
-    a.add_argument("--tokens", type=int, default=1024, help="of a batch")
+    a.add_argument("--tokens", type=int, default=512, help="of a batch")
+    a.add_argument("--batches", type=int, default=2, help="of a step")
     a.add_argument("--seed", type=int, default=7)
-    a.add_argument("--threads", type=int, default=1)
-    args = a.parse_args()
-    torch.set_num_threads(args.threads)
+    a.add_argument("--processes", type=int, default=1, choices=(1, 2), help="more would add gradients in another order")
+    a.add_argument("--port", type=int, default=29471, help="over which the processes speak")
+    return a.parse_args()
+
+
+def train(rank: int, args: argparse.Namespace) -> None:
+    """What one process does; the first one writes and reports."""
+    if args.processes > 1:
+        dist.init_process_group("gloo", rank=rank, world_size=args.processes)
+    torch.set_num_threads(1)
     torch.manual_seed(args.seed)
     torch.use_deterministic_algorithms(True)
     rng = random.Random(args.seed)
-    model, words, tok = start(args.start)
     held = [h for h in args.hold.split(",") if h]
-    own = [Input(tok, ex) for ex in data.corpus(CORPUS / "train.jsonl", "train", args.share)]
+    own = data.corpus(CORPUS / "train.jsonl", "train", args.share)
     sets = [data.public(args.data, n) for n in data.PUBLIC if n not in held]
     if args.drawn:
         sets.append(data.drawn(args.drawn))
-    plan = []
+    model, words, tok = start(args.start, [ex.text for rows in [own, *sets] for ex in rows])
+    inputs = [Input(tok, ex) for ex in own]
+    steps = []
     for _ in range(args.epochs):
         drawn = [Input(tok, ex, args.short) for rows in sets for ex in data.draw(rows, args.rows, rng)]
-        plan.append(batches(own + drawn, args.tokens, rng))
-    fit(model, plan, args.rate, args.apart)
+        epoch = batches(inputs + drawn, args.tokens, rng)
+        steps += [epoch[i:i + args.batches] for i in range(0, len(epoch), args.batches)]
+    fit(model, steps, args.rate, args.apart, args.seed)
+    if rank > 0:
+        return
     config = {"version": args.version, "outputs": OUTPUTS, "num_attention_heads": HEADS, "max_tokens": MAX, "question_tokens": QUESTION}
     state = {n: p for n, p in model.state_dict().items() if not n.startswith(("sentence.", "word."))}
     export.export(state, words, list(range(len(words))), model.heads(), config, args.out)
     report("corpus, held back", model, tok, data.corpus(CORPUS / "train.jsonl", "held"))
-    report("corpus, test part", model, tok, data.corpus(CORPUS / "test.jsonl"))
     for name in held:
         report(f"{name}, never seen", model, tok, data.public(args.data, name, "dev"))
 

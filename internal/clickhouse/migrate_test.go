@@ -70,11 +70,7 @@ func count(t testing.TB, d *DB, of string) (n uint64) {
 // TestUpgradeFromTheFirstSchema: what a database of the first version holds is
 // there at the newest, and orders and trends work on it.
 func TestUpgradeFromTheFirstSchema(t *testing.T) {
-	d, err := Open(t.Context(), database(t, servertest.ClickHouse(t)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
+	d := created(t, database(t, servertest.ClickHouse(t)))
 	known, err := migrations()
 	if err != nil || len(known) < 2 {
 		t.Fatalf("%d migrations, %v", len(known), err)
@@ -112,12 +108,7 @@ func TestUpgradeFromTheFirstSchema(t *testing.T) {
 // TestMigrateCutOffAndAtOnce: a migration that stopped in the middle, and several
 // processes that migrate at once, end at the newest schema.
 func TestMigrateCutOffAndAtOnce(t *testing.T) {
-	c := database(t, servertest.ClickHouse(t))
-	d, err := Open(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
+	d := created(t, database(t, servertest.ClickHouse(t)))
 	known, err := migrations()
 	if err != nil {
 		t.Fatal(err)
@@ -187,13 +178,8 @@ func TestTTL(t *testing.T) {
 
 // TestCheckSaysWhatToDo: doctor's words name the cause.
 func TestCheckSaysWhatToDo(t *testing.T) {
-	s := servertest.ClickHouse(t)
-	empty, err := Open(t.Context(), database(t, s))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer empty.Close()
-	if _, err := empty.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "run redalert migrate") {
+	empty := created(t, database(t, servertest.ClickHouse(t)))
+	if _, err := empty.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "has no history yet; run redalert migrate") {
 		t.Errorf("no tables: %v", err)
 	}
 	d := open(t)

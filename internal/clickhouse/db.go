@@ -49,7 +49,7 @@ type Config struct {
 	User     string // "" = default
 	Password string
 	TLS      *tls.Config   // nil = plain text
-	TTL      time.Duration // how long history is kept after an event happened, 0 = for good; set by Migrate
+	TTL      time.Duration // how long events and orders are kept after something happened, 0 = for good; events of orders always are. Set by Migrate
 	Aliases  Aliases       // nil = no customer has aliases
 	Now      func() time.Time
 	Log      *slog.Logger

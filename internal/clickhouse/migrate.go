@@ -139,34 +139,40 @@ func (d *DB) schema(ctx context.Context) (int, error) {
 	return int(v), err
 }
 
-// kept lists the tables of history with the time each row grows old by. An
-// order goes when nothing happened to it for that long, not before its events:
-// folded from fewer of them it would be another.
-var kept = map[string]string{"events": "occurred_at", "order_events": "occurred_at", "orders": "changed_at"}
+// kept lists the tables of history with the time each row grows old by; "" = it
+// is kept for good. An order goes when nothing happened to it for that long. Its
+// events stay (they are small): an order is folded from all of them, and their
+// number is its version, so that folded from fewer it would be another order, of
+// a lower version, which nobody ever sees.
+var kept = map[string]string{"events": "occurred_at", "order_events": "", "orders": "changed_at"}
 
 // setTTL changes the tables only when they keep rows for another time than
-// configured: a change rewrites them.
+// they should: a change rewrites them.
 func (d *DB) setTTL(ctx context.Context) error {
 	for table, column := range kept {
+		keep := d.c.TTL
+		if column == "" {
+			keep = 0
+		}
 		var engine string
 		if err := d.conn.QueryRow(ctx, "SELECT engine_full FROM system.tables WHERE database = currentDatabase() AND name = {name:String}", driver.Named("name", table)).Scan(&engine); err != nil {
 			return err
 		}
 		has := strings.Contains(engine, " TTL ")
-		ttl := fmt.Sprintf("toDateTime(%s) + toIntervalSecond(%d)", column, int64(d.c.TTL/time.Second))
+		ttl := fmt.Sprintf("toDateTime(%s) + toIntervalSecond(%d)", column, int64(keep/time.Second))
 		var change string
 		switch {
-		case d.c.TTL > 0 && !strings.Contains(engine, " TTL "+ttl):
+		case keep > 0 && !strings.Contains(engine, " TTL "+ttl):
 			change = "MODIFY TTL " + ttl
-		case d.c.TTL <= 0 && has:
+		case keep <= 0 && has:
 			change = "REMOVE TTL"
 		default:
 			continue
 		}
 		if err := d.conn.Exec(ctx, "ALTER TABLE "+table+" "+change); err != nil {
-			return fmt.Errorf("keep %s for %s: %w", table, d.c.TTL, err)
+			return fmt.Errorf("keep %s for %s: %w", table, keep, err)
 		}
-		d.c.Log.Info("history is kept for another time", "table", table, "ttl", d.c.TTL)
+		d.c.Log.Info("history is kept for another time", "table", table, "ttl", keep)
 	}
 	return nil
 }

@@ -48,11 +48,12 @@ func (l *Log) Check(ctx context.Context) error {
 }
 
 // pingTimeout bounds Ping, also where a broker takes the question and is silent.
-const pingTimeout = 4 * time.Second
+// It is less than redalert health waits (3 s), so that the reason is told.
+const pingTimeout = 2500 * time.Millisecond
 
 // Ping reports whether the log can be used now: the brokers that lead the
 // partitions of both topics are asked for their ends, whatever we remember of
-// them. It fails with ingest.ErrUnavailable when one does not answer within 4 s,
+// them. It fails with ingest.ErrUnavailable when one does not answer within 2.5 s,
 // brokers that are still settling included, and when a topic is missing. It
 // joins no group and does not look at settings; see Check for a closer look.
 func (l *Log) Ping(ctx context.Context) error {

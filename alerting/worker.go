@@ -101,16 +101,24 @@ func (w *Worker) Run(ctx context.Context) error {
 // Step takes one batch from the log if something waits, files it and commits,
 // answering how many notices it took; 0 means that nothing waits. On an error
 // nothing is committed; the batch comes again and what was filed stays filed
-// once. A notice that fails does not keep those behind it from being filed.
+// once. A notice that fails does not keep those behind it from being filed. What
+// waits may be another's to file, who shares the log with us: as long as nothing
+// comes to us, the lag is asked for again every 5 s.
 func (w *Worker) Step(ctx context.Context) (n int, err error) {
-	lag, err := w.cfg.Reader.AlertLag(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("read the alerts log: %w", err)
+	once := *w
+	once.cfg.Reader = soonReader{w.cfg.Reader, w.cfg.Wait}
+	for {
+		lag, err := w.cfg.Reader.AlertLag(ctx)
+		if err != nil {
+			return 0, fmt.Errorf("read the alerts log: %w", err)
+		}
+		if lag == 0 {
+			return 0, nil
+		}
+		if n, err = once.next(ctx); !errors.Is(err, errNothingCame) {
+			return n, err
+		}
 	}
-	if lag == 0 {
-		return 0, nil
-	}
-	return w.next(ctx)
 }
 
 // next is Step, but waits until there is something.

@@ -28,7 +28,7 @@ type WorkerConfig struct {
 	Business     schemas.Business
 	OpenCasesFor time.Duration // alerting.open_cases_for, 0 = 14 days: older events need no priority
 	Now          func() time.Time
-	Wait         func(context.Context, time.Duration) error // between attempts after a failure
+	Wait         func(context.Context, time.Duration) error // between attempts after a failure, and in Step
 	Log          *slog.Logger
 	Batch        int // events a batch at most, 0 = 1,000
 	Hooks        Hooks
@@ -102,7 +102,7 @@ func wait(ctx context.Context, d time.Duration) error {
 func (w *Worker) Run(ctx context.Context) error {
 	pause := firstPause
 	for ctx.Err() == nil {
-		_, err := w.batch(ctx)
+		_, err := w.batch(ctx, w.c.Consumer.Fetch)
 		if err == nil {
 			pause = firstPause
 			continue
@@ -122,17 +122,47 @@ func (w *Worker) Run(ctx context.Context) error {
 	return nil
 }
 
+// stepWait is how long Step waits for events that the log counts, before it
+// asks whether they still wait.
+const stepWait = 5 * time.Second
+
+// errNothingCame ends a Fetch of Step that waited long enough.
+var errNothingCame = errors.New("nothing came")
+
 // Step works off one batch if something waits and answers how many events it
-// took; 0 means that nothing waits. It does not try again after a failure.
+// took; 0 means that nothing waits. It does not try again after a failure. What
+// waits may be another's to work off, who shares the log with us: as long as
+// nothing comes to us, the lag is asked for again every 5 s.
 func (w *Worker) Step(ctx context.Context) (n int, err error) {
-	lag, err := w.c.Consumer.Lag(ctx)
-	if err != nil {
-		return 0, w.failed("fetch", err)
+	for {
+		lag, err := w.c.Consumer.Lag(ctx)
+		if err != nil {
+			return 0, w.failed("fetch", err)
+		}
+		if lag == 0 {
+			return 0, nil
+		}
+		if n, err = w.batch(ctx, w.fetchSoon); !errors.Is(err, errNothingCame) {
+			return n, err
+		}
 	}
-	if lag == 0 {
-		return 0, nil
+}
+
+// fetchSoon is the consumer's Fetch that waits no longer than stepWait; then it
+// answers errNothingCame.
+func (w *Worker) fetchSoon(ctx context.Context, limit int) (Batch, error) {
+	soon, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		if w.c.Wait(soon, stepWait) == nil {
+			cancel(errNothingCame)
+		}
+	}()
+	b, err := w.c.Consumer.Fetch(soon, limit)
+	if err != nil && ctx.Err() == nil && errors.Is(context.Cause(soon), errNothingCame) {
+		return Batch{}, errNothingCame
 	}
-	return w.batch(ctx)
+	return b, err
 }
 
 func (w *Worker) failed(stage string, err error) error {
@@ -142,8 +172,11 @@ func (w *Worker) failed(stage string, err error) error {
 	return fmt.Errorf("scoring: %s: %w", stage, err)
 }
 
-func (w *Worker) batch(ctx context.Context) (int, error) {
-	b, err := w.c.Consumer.Fetch(ctx, w.size)
+func (w *Worker) batch(ctx context.Context, fetch func(context.Context, int) (Batch, error)) (int, error) {
+	b, err := fetch(ctx, w.size)
+	if errors.Is(err, errNothingCame) {
+		return 0, err
+	}
 	if err != nil {
 		return 0, w.failed("fetch", err)
 	}

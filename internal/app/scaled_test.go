@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 }
 
 // scaledConfig names the three servers, with topics, a database and a schema
-// that nobody else uses, all of them migrated.
+// that nobody else uses, all of them created by Migrate.
 func scaledConfig(t testing.TB, name string) config.Config {
 	t.Helper()
 	kafka, history, state := servertest.SharedKafka(t), servertest.ClickHouse(t), servertest.Postgres(t)
@@ -30,14 +30,6 @@ func scaledConfig(t testing.TB, name string) config.Config {
 	cfg.Kafka = &config.Kafka{Brokers: []string{kafka.Addr}, Prefix: name + ".", TLS: "none", Partitions: 4, Replication: 1}
 	cfg.ClickHouse = &config.ClickHouse{Addr: history.Addr, Database: name, User: "default", TLS: "none"}
 	cfg.Postgres = &config.Postgres{URL: config.Secret(state.Database(t, ""))}
-	conn, err := clickhouse.Open(&clickhouse.Options{Addr: []string{history.Addr}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if err := conn.Exec(t.Context(), "CREATE DATABASE "+name); err != nil {
-		t.Fatal(err)
-	}
 	t.Cleanup(func() { dropDatabase(t, history.Addr, name) })
 	if _, err := Migrate(t.Context(), cfg, Options{}); err != nil {
 		t.Fatal(err)

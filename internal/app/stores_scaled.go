@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 	"time"
@@ -184,14 +185,15 @@ func kafkaConfig(cfg config.Config, opt Options) (kafka.Config, error) {
 	return c, nil
 }
 
-// serverTLS is nil for "none". The client checks the server's name and
-// certificate, against the file's authorities where one is given.
+// serverTLS is nil for "none". The client checks the server's certificate,
+// against the file's authorities where one is given, for the host of addr
+// (host:port, of IPv6 [host]:port); "" = for whatever is dialled.
 func serverTLS(mode, caFile, addr string) (*tls.Config, error) {
 	if mode != "tls" {
 		return nil, nil
 	}
 	c := &tls.Config{MinVersion: tls.VersionTLS12}
-	if host, _, ok := strings.Cut(addr, ":"); ok {
+	if host, _, err := net.SplitHostPort(addr); err == nil {
 		c.ServerName = host
 	}
 	if caFile == "" {

@@ -60,7 +60,7 @@ func (d *DB) advise(err error) string {
 	case errors.As(err, &x) && slices.Contains(accountCodes, x.Code):
 		return "the user name or password is wrong (clickhouse.user, clickhouse.password)"
 	case errors.As(err, &x) && x.Code == unknownDatabase:
-		return fmt.Sprintf("there is no database %s; create it, or name another (clickhouse.database)", d.c.Database)
+		return fmt.Sprintf("there is no database %s; run redalert migrate, which creates it, or name another (clickhouse.database)", d.c.Database)
 	case errors.As(err, &authority):
 		return "its certificate is signed by an authority unknown here; name that one's certificate (clickhouse.ca_file)"
 	case errors.As(err, &hostname):

@@ -45,11 +45,11 @@ type Aliases interface {
 // Config says which server, and how. Addr and Database are required.
 type Config struct {
 	Addr     string // host:port of the native protocol
-	Database string // must exist
+	Database string // Migrate creates it where there is none
 	User     string // "" = default
 	Password string
 	TLS      *tls.Config   // nil = plain text
-	TTL      time.Duration // how long history is kept after an event happened, 0 = for good; set by Migrate
+	TTL      time.Duration // how long events and orders are kept after something happened, 0 = for good; events of orders always are. Set by Migrate
 	Aliases  Aliases       // nil = no customer has aliases
 	Now      func() time.Time
 	Log      *slog.Logger
@@ -108,15 +108,24 @@ func Open(_ context.Context, c Config) (*DB, error) {
 	for k, v := range c.settings {
 		settings[k] = v
 	}
+	conn, err := c.connect(c.Database, settings)
+	if err != nil {
+		return nil, err
+	}
+	return &DB{c: c, conn: conn, writer: rand.Uint64()}, nil
+}
+
+// connect prepares connections to a database of the server; none is opened yet.
+func (c *Config) connect(database string, settings driver.Settings) (driver.Conn, error) {
 	conn, err := driver.Open(&driver.Options{
-		Addr: []string{c.Addr}, Auth: driver.Auth{Database: c.Database, Username: c.User, Password: c.Password}, TLS: c.TLS,
+		Addr: []string{c.Addr}, Auth: driver.Auth{Database: database, Username: c.User, Password: c.Password}, TLS: c.TLS,
 		DialContext: c.dial, DialTimeout: dialTimeout, ReadTimeout: readTimeout, MaxOpenConns: maxConns, MaxIdleConns: maxConns,
 		Compression: &driver.Compression{Method: driver.CompressionLZ4}, Settings: settings,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("clickhouse at %s: %w", c.Addr, err)
 	}
-	return &DB{c: c, conn: conn, writer: rand.Uint64()}, nil
+	return conn, nil
 }
 
 // Ping reports whether the server answers.

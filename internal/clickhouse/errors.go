@@ -42,11 +42,17 @@ var setupCodes = []int32{
 	unknownDatabase,
 	115,                // UNKNOWN_SETTING
 	192, 193, 194, 516, // accountCodes
-	452, // SETTING_CONSTRAINT_VIOLATION
-	497, // ACCESS_DENIED
+	452,      // SETTING_CONSTRAINT_VIOLATION
+	164, 497, // rightCodes
 }
 
 const unknownDatabase = 81 // UNKNOWN_DATABASE
+
+// rightCodes: the user may not do that.
+var rightCodes = []int32{
+	164, // READONLY
+	497, // ACCESS_DENIED
+}
 
 // accountCodes: who we say we are is not believed.
 var accountCodes = []int32{

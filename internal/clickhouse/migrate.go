@@ -1,9 +1,11 @@
 package clickhouse
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,19 +44,66 @@ func statements(file string) (out []string) {
 
 const versionsTable = `CREATE TABLE IF NOT EXISTS schema_versions (version UInt32, name String, applied_at DateTime64(3, 'UTC')) ENGINE = MergeTree ORDER BY version`
 
-// Migrate brings the database to the newest schema and sets how long history is
-// kept. Migrations are not transactions here: each statement may run twice, so
-// that one that was cut off, or that two processes run at once, is completed by
-// the next call. A database set up by a newer program is refused with ErrNewer.
+// Migrate creates the database where there is none, brings it to the newest
+// schema and sets how long history is kept. Migrations are not transactions here:
+// each statement may run twice, so that one that was cut off, or that two
+// processes run at once, is completed by the next call. A database set up by a
+// newer program is refused with ErrNewer; a user who may not create the database
+// is told what to have done.
 func (d *DB) Migrate(ctx context.Context) error {
 	known, err := migrations()
 	if err != nil {
 		return err
 	}
+	if err := d.createDatabase(ctx); err != nil {
+		return unavailable("migrate history", err)
+	}
 	if err := d.migrate(ctx, known); err != nil {
 		return unavailable("migrate history", err)
 	}
 	return unavailable("set how long history is kept", d.setTTL(ctx))
+}
+
+// createDatabase creates the configured database where there is none. A server
+// lets nobody connect to one that is not there: it is asked over a connection to
+// its own, system. Who finds the database there needs no right to create it.
+func (d *DB) createDatabase(ctx context.Context) error {
+	conn, err := d.c.connect("system", d.c.settings)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	var there uint64
+	if err := conn.QueryRow(ctx, "SELECT count() FROM system.databases WHERE name = {name:String}", driver.Named("name", d.c.Database)).Scan(&there); err != nil {
+		return err
+	}
+	if there > 0 {
+		return nil
+	}
+	if err := conn.Exec(ctx, "CREATE DATABASE IF NOT EXISTS "+quoted(d.c.Database)); err != nil {
+		return d.notCreated(err)
+	}
+	d.c.Log.Info("database created", "database", d.c.Database)
+	return nil
+}
+
+// rights are what the user needs in the database, as in deploy/clickhouse/users.xml.
+const rights = "CREATE, SELECT, INSERT, ALTER, DROP, TRUNCATE, OPTIMIZE, SHOW"
+
+// notCreated says what to do when there is no database and it could not be created.
+func (d *DB) notCreated(err error) error {
+	var x *driver.Exception
+	if !errors.As(err, &x) || !slices.Contains(rightCodes, x.Code) {
+		return fmt.Errorf("create database %s: %w", d.c.Database, err)
+	}
+	user, name := cmp.Or(d.c.User, "default"), quoted(d.c.Database)
+	return fmt.Errorf("there is no database %s and user %q may not create it; have an administrator run CREATE DATABASE %s and GRANT %s ON %s.* TO %s, then run redalert migrate again: %w",
+		d.c.Database, user, name, rights, name, quoted(user), err)
+}
+
+// quoted is a name as an identifier of SQL.
+func quoted(name string) string {
+	return "`" + strings.NewReplacer(`\`, `\\`, "`", "\\`").Replace(name) + "`"
 }
 
 func (d *DB) migrate(ctx context.Context, known []migration) error {
@@ -90,34 +139,40 @@ func (d *DB) schema(ctx context.Context) (int, error) {
 	return int(v), err
 }
 
-// kept lists the tables of history with the time each row grows old by. An
-// order goes when nothing happened to it for that long, not before its events:
-// folded from fewer of them it would be another.
-var kept = map[string]string{"events": "occurred_at", "order_events": "occurred_at", "orders": "changed_at"}
+// kept lists the tables of history with the time each row grows old by; "" = it
+// is kept for good. An order goes when nothing happened to it for that long. Its
+// events stay (they are small): an order is folded from all of them, and their
+// number is its version, so that folded from fewer it would be another order, of
+// a lower version, which nobody ever sees.
+var kept = map[string]string{"events": "occurred_at", "order_events": "", "orders": "changed_at"}
 
 // setTTL changes the tables only when they keep rows for another time than
-// configured: a change rewrites them.
+// they should: a change rewrites them.
 func (d *DB) setTTL(ctx context.Context) error {
 	for table, column := range kept {
+		keep := d.c.TTL
+		if column == "" {
+			keep = 0
+		}
 		var engine string
 		if err := d.conn.QueryRow(ctx, "SELECT engine_full FROM system.tables WHERE database = currentDatabase() AND name = {name:String}", driver.Named("name", table)).Scan(&engine); err != nil {
 			return err
 		}
 		has := strings.Contains(engine, " TTL ")
-		ttl := fmt.Sprintf("toDateTime(%s) + toIntervalSecond(%d)", column, int64(d.c.TTL/time.Second))
+		ttl := fmt.Sprintf("toDateTime(%s) + toIntervalSecond(%d)", column, int64(keep/time.Second))
 		var change string
 		switch {
-		case d.c.TTL > 0 && !strings.Contains(engine, " TTL "+ttl):
+		case keep > 0 && !strings.Contains(engine, " TTL "+ttl):
 			change = "MODIFY TTL " + ttl
-		case d.c.TTL <= 0 && has:
+		case keep <= 0 && has:
 			change = "REMOVE TTL"
 		default:
 			continue
 		}
 		if err := d.conn.Exec(ctx, "ALTER TABLE "+table+" "+change); err != nil {
-			return fmt.Errorf("keep %s for %s: %w", table, d.c.TTL, err)
+			return fmt.Errorf("keep %s for %s: %w", table, keep, err)
 		}
-		d.c.Log.Info("history is kept for another time", "table", table, "ttl", d.c.TTL)
+		d.c.Log.Info("history is kept for another time", "table", table, "ttl", keep)
 	}
 	return nil
 }

@@ -70,11 +70,7 @@ func count(t testing.TB, d *DB, of string) (n uint64) {
 // TestUpgradeFromTheFirstSchema: what a database of the first version holds is
 // there at the newest, and orders and trends work on it.
 func TestUpgradeFromTheFirstSchema(t *testing.T) {
-	d, err := Open(t.Context(), database(t, servertest.ClickHouse(t)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
+	d := created(t, database(t, servertest.ClickHouse(t)))
 	known, err := migrations()
 	if err != nil || len(known) < 2 {
 		t.Fatalf("%d migrations, %v", len(known), err)
@@ -112,12 +108,7 @@ func TestUpgradeFromTheFirstSchema(t *testing.T) {
 // TestMigrateCutOffAndAtOnce: a migration that stopped in the middle, and several
 // processes that migrate at once, end at the newest schema.
 func TestMigrateCutOffAndAtOnce(t *testing.T) {
-	c := database(t, servertest.ClickHouse(t))
-	d, err := Open(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
+	d := created(t, database(t, servertest.ClickHouse(t)))
 	known, err := migrations()
 	if err != nil {
 		t.Fatal(err)
@@ -151,7 +142,8 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 	}
 }
 
-// TestTTL: history is kept for as long as configured, and for good without.
+// TestTTL: history is kept for as long as configured, and for good without;
+// events of orders are always.
 func TestTTL(t *testing.T) {
 	c := database(t, servertest.ClickHouse(t))
 	ttl := func(d *DB, table string) string {
@@ -167,6 +159,10 @@ func TestTTL(t *testing.T) {
 		c.TTL = keep
 		d := connect(t, c)
 		for table := range kept {
+			keep := keep
+			if table == "order_events" {
+				keep = 0
+			}
 			got, want := ttl(d, table), fmt.Sprintf("toIntervalSecond(%d)", int64(keep.Seconds()))
 			if keep == 0 && got != "" || keep > 0 && !strings.Contains(got, want) {
 				t.Errorf("%s kept for %s: TTL %q", table, keep, got)
@@ -187,13 +183,8 @@ func TestTTL(t *testing.T) {
 
 // TestCheckSaysWhatToDo: doctor's words name the cause.
 func TestCheckSaysWhatToDo(t *testing.T) {
-	s := servertest.ClickHouse(t)
-	empty, err := Open(t.Context(), database(t, s))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer empty.Close()
-	if _, err := empty.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "run redalert migrate") {
+	empty := created(t, database(t, servertest.ClickHouse(t)))
+	if _, err := empty.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "has no history yet; run redalert migrate") {
 		t.Errorf("no tables: %v", err)
 	}
 	d := open(t)

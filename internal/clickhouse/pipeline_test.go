@@ -2,6 +2,7 @@ package clickhouse
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -20,8 +21,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// database makes a database of the test's own on a server and answers its
-// configuration.
+// database answers the configuration of a database of the test's own on a
+// server, which Migrate creates.
 func database(t testing.TB, s *servertest.ClickHouseServer) Config {
 	t.Helper()
 	return databaseAs(t, s, "", "")
@@ -30,23 +31,31 @@ func database(t testing.TB, s *servertest.ClickHouseServer) Config {
 func databaseAs(t testing.TB, s *servertest.ClickHouseServer, user, password string) Config {
 	t.Helper()
 	c := Config{Addr: s.Addr, User: user, Password: password, Database: fmt.Sprintf("redalert_test_%016x", rand.Uint64())}
-	do := func(ctx context.Context, statement string) error {
-		conn, err := driver.Open(&driver.Options{Addr: []string{s.Addr}, Auth: driver.Auth{Username: user, Password: password}})
-		if err != nil {
-			return err
-		}
-		defer conn.Close()
-		return conn.Exec(ctx, statement)
-	}
-	if err := do(t.Context(), "CREATE DATABASE "+c.Database); err != nil {
-		t.Fatal(err)
-	}
 	t.Cleanup(func() {
-		if err := do(context.Background(), "DROP DATABASE IF EXISTS "+c.Database+" SYNC"); err != nil {
+		conn, err := driver.Open(&driver.Options{Addr: []string{s.Addr}, Auth: driver.Auth{Username: user, Password: password}})
+		if err == nil {
+			err = errors.Join(conn.Exec(context.Background(), "DROP DATABASE IF EXISTS "+quoted(c.Database)+" SYNC"), conn.Close())
+		}
+		if err != nil {
 			t.Logf("a database is left behind: %v", err)
 		}
 	})
 	return c
+}
+
+// created opens a database that is there and holds nothing, as an administrator
+// may have left it.
+func created(t testing.TB, c Config) *DB {
+	t.Helper()
+	d, err := Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.Close() })
+	if err := d.createDatabase(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return d
 }
 
 // connect opens a database, ready for use.

@@ -39,6 +39,8 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 	connect(t, good)
 	good.Addr, good.TLS = addr, trust(t, ca)
 	other, _, stranger := servertest.GuardedClickHouse(t)
+	bare := databaseAs(t, other, servertest.ClickHouseUser, servertest.ClickHousePassword)
+	created(t, bare)
 	for name, k := range map[string]struct {
 		change func(*Config)
 		want   string // "" = all is well
@@ -53,8 +55,8 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 		"TLS on a plain port": {func(c *Config) { c.Addr = server.Addr }, "port for native TLS"},
 		"nobody there":        {func(c *Config) { c.Addr = "127.0.0.1:1" }, "is the server running?"},
 		"no such host":        {func(c *Config) { c.Addr = "clickhouse.invalid:9440" }, "host name is not known"},
-		"no such database":    {func(c *Config) { c.Database = "nowhere" }, "there is no database nowhere"},
-		"no history":          {func(c *Config) { *c = databaseAs(t, other, servertest.ClickHouseUser, servertest.ClickHousePassword) }, "run redalert migrate"},
+		"no such database":    {func(c *Config) { c.Database = "nowhere" }, "there is no database nowhere; run redalert migrate"},
+		"no history":          {func(c *Config) { *c = bare }, "has no history yet; run redalert migrate"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := good

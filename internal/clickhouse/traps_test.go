@@ -31,6 +31,7 @@ func naive(t *testing.T, settings driver.Settings) driver.Conn {
 func naiveDial(t *testing.T, settings driver.Settings, dial func(context.Context, string) (net.Conn, error)) driver.Conn {
 	t.Helper()
 	c := database(t, servertest.ClickHouse(t))
+	created(t, c)
 	conn, err := driver.Open(&driver.Options{Addr: []string{c.Addr}, Auth: driver.Auth{Database: c.Database}, Settings: settings, MaxOpenConns: 2, DialTimeout: 300 * time.Millisecond, DialContext: dial})
 	if err != nil {
 		t.Fatal(err)

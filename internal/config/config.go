@@ -133,7 +133,7 @@ type ClickHouse struct {
 	PasswordFile string   `yaml:"password_file"`
 	TLS          string   `yaml:"tls"`     // none | tls
 	CAFile       string   `yaml:"ca_file"` // PEM; "" = the system's
-	TTL          Duration `yaml:"ttl"`     // how long events are kept; 0 = for ever
+	TTL          Duration `yaml:"ttl"`     // how long events and orders are kept; 0 = for ever
 }
 
 // Postgres keeps cases, customers, users and everything else that changes.

@@ -32,13 +32,47 @@ func TestImagesArePinned(t *testing.T) {
 		}
 		tag := s.Image[i+1:]
 		if ours(s) {
-			if s.Build == nil || tag == "latest" {
-				t.Errorf("%s is built here and needs a build section and a version", s.Image)
+			if tag == "latest" {
+				t.Errorf("%s is built here and needs a version", s.Image)
 			}
 			return
 		}
 		if !pinned.MatchString(tag) || s.Build != nil {
 			t.Errorf("%q is not pinned to a version", s.Image)
+		}
+	})
+}
+
+// TestEachImageIsBuiltOnce: of the services that run an image of ours exactly one
+// builds it, and every other waits for that one and pulls nothing: two builders
+// of one tag race, and one of them fails ("image already exists").
+func TestEachImageIsBuiltOnce(t *testing.T) {
+	p := project(t)
+	builders := map[string][]string{}
+	for _, name := range p.ServiceNames() {
+		if s := p.Services[name]; ours(s) && s.Build != nil {
+			builders[s.Image] = append(builders[s.Image], name)
+		}
+	}
+	eachService(t, func(t *testing.T, p *types.Project, s types.ServiceConfig) {
+		if !ours(s) {
+			return
+		}
+		by := builders[s.Image]
+		if len(by) != 1 {
+			t.Fatalf("%s is built by %v, want one service", s.Image, by)
+		}
+		if s.Name == by[0] {
+			if len(s.Profiles) > 0 || s.PullPolicy == types.PullPolicyNever {
+				t.Errorf("the builder must build whenever the image is missing: profiles %v, pull_policy %s", s.Profiles, s.PullPolicy)
+			}
+			return
+		}
+		if s.PullPolicy != types.PullPolicyNever {
+			t.Errorf("pull_policy %q: it would be looked for in a registry", s.PullPolicy)
+		}
+		if _, waits := s.DependsOn[by[0]]; !waits {
+			t.Errorf("it does not wait for %s, which builds its image", by[0])
 		}
 	})
 }

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -10,8 +9,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/ClickHouse/clickhouse-go/v2"
 
 	"redalert/internal/lane"
 	"redalert/internal/servertest"
@@ -26,15 +23,14 @@ type fleet struct {
 	procs      map[string]*server // by name, such as score-2
 }
 
-// newFleet starts the three servers, configures and migrates them. No process
-// of redalert runs yet.
+// newFleet starts the three servers, bare as they are, configures and migrates
+// them. No process of redalert runs yet.
 func newFleet(t testing.TB, secure bool) *fleet {
 	t.Helper()
 	lane.Long(t, "three servers")
 	f := &fleet{procs: map[string]*server{}, kafka: servertest.Kafka(t, servertest.KafkaOptions{Secure: secure}),
 		clickhouse: servertest.OwnClickHouse(t), postgres: servertest.OwnPostgres(t)}
 	f.world = newWorld(t)
-	createDatabase(t, f.clickhouse.Addr, "redalert")
 	if secure {
 		f.configure(f.secureKafka(servertest.KafkaPassword))
 	} else {
@@ -69,18 +65,6 @@ func (w *world) configure(yaml string) {
 	}
 	if err := os.WriteFile(w.config, append(old, yaml...), 0o600); err != nil {
 		w.t.Fatal(err)
-	}
-}
-
-func createDatabase(t testing.TB, addr, name string) {
-	t.Helper()
-	conn, err := clickhouse.Open(&clickhouse.Options{Addr: []string{addr}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if err := conn.Exec(context.Background(), "CREATE DATABASE "+name); err != nil {
-		t.Fatal(err)
 	}
 }
 

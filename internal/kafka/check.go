@@ -47,10 +47,24 @@ func (l *Log) Check(ctx context.Context) error {
 	return errors.Join(problems...)
 }
 
-// Ping reports whether a broker answers; see Check for a closer look.
+// pingTimeout bounds Ping, also where a broker takes the question and is silent.
+// It is less than redalert health waits (3 s), so that the reason is told.
+const pingTimeout = 2500 * time.Millisecond
+
+// Ping reports whether the log can be used now: the brokers that lead the
+// partitions of both topics are asked for their ends, whatever we remember of
+// them. It fails with ingest.ErrUnavailable when one does not answer within 2.5 s,
+// brokers that are still settling included, and when a topic is missing. It
+// joins no group and does not look at settings; see Check for a closer look.
 func (l *Log) Ping(ctx context.Context) error {
-	_, err := l.conns.client.Metadata(ctx, &kafkago.MetadataRequest{Topics: []string{l.cfg.Prefix + TopicFeedback}})
-	return unavailable("kafka", err)
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	for pause := firstBackoff; ; pause = min(2*pause, longestBack) {
+		err := l.conns.look(ctx)
+		if err == nil || !settling(err) || sleep(ctx, pause) != nil {
+			return unavailable("kafka", err)
+		}
+	}
 }
 
 // greet opens a connection, logs in, and asks who else is there.

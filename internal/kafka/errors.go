@@ -91,7 +91,7 @@ func advise(err error) string {
 	case errors.Is(err, kafkago.UnknownTopicOrPartition):
 		return `the topic is missing; run "redalert migrate"`
 	case errors.Is(err, kafkago.TopicAuthorizationFailed), errors.Is(err, kafkago.GroupAuthorizationFailed), errors.Is(err, kafkago.ClusterAuthorizationFailed):
-		return "the account may not do that; its access rules (ACLs) need read, write and describe on our topics, and read on our groups"
+		return `the account may not do that; its access rules (ACLs) need Read, Write, Describe and DescribeConfigs on our topics and Read on our groups, for "redalert migrate" also Create and AlterConfigs on the topics`
 	case errors.Is(err, kafkago.NotEnoughReplicas), errors.Is(err, kafkago.NotEnoughReplicasAfterAppend):
 		return "too few brokers hold a copy (min.insync.replicas)"
 	}

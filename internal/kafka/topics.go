@@ -64,14 +64,19 @@ func (l *Log) settled(ctx context.Context) error {
 	}
 }
 
-// look asks for both logs' ends, over connections that have cached nothing.
+// look is settled's question, over connections that have cached nothing.
 func (l *Log) look(ctx context.Context) error {
 	n, err := connect(&l.cfg)
 	if err != nil {
 		return err
 	}
 	defer n.close()
-	for _, topic := range []string{l.cfg.Prefix + TopicFeedback, l.cfg.Prefix + TopicAlerts} {
+	return n.look(ctx)
+}
+
+// look asks the brokers for both logs' ends.
+func (n *connections) look(ctx context.Context) error {
+	for _, topic := range []string{n.cfg.Prefix + TopicFeedback, n.cfg.Prefix + TopicAlerts} {
 		ids, err := n.partitions(ctx, topic)
 		if err != nil {
 			return err

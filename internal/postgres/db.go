@@ -46,6 +46,7 @@ type Config struct {
 	PendingAge time.Duration
 
 	turnEvery time.Duration // 0 = 5 s; tests look more often
+	lockWait  time.Duration // 0 = 15 s; tests wait less for a lock
 }
 
 const (

@@ -10,10 +10,13 @@ import (
 )
 
 // Moving is this database as one side of a move; see move.State.
-type Moving struct{ d *DB }
+type Moving struct {
+	d       *DB
+	scanned func() // is told of every row that Rows is sent; nil = nobody
+}
 
 // Moving answers the database as a side of a move.
-func (d *DB) Moving() *Moving { return &Moving{d} }
+func (d *DB) Moving() *Moving { return &Moving{d: d} }
 
 var _ move.State = (*Moving)(nil)
 

@@ -17,7 +17,7 @@ const DefaultOpenCasesFor = 14 * 24 * time.Hour
 
 const (
 	conflictTries = 20 // a case changed under us: read again
-	stuckTries    = 8  // then the notice is set aside, if the store itself works
+	stuckTries    = 8  // then a notice that no store outage keeps from being filed is set aside
 )
 
 // WorkerConfig is what a Worker needs.
@@ -162,12 +162,17 @@ func (w *Worker) spanned(ctx context.Context, n schemas.Notice) error {
 }
 
 // try files one notice. One that keeps failing while the store works is
-// recorded as an alert without a case, and loudly logged.
+// recorded as an alert without a case, and loudly logged. A failure that may
+// pass (schemas.ErrUnavailable: the store is down, full, busy or locked) counts
+// for nothing: the notice is tried again until the store works.
 func (w *Worker) try(ctx context.Context, n schemas.Notice) error {
 	err := w.spanned(ctx, n)
 	if err == nil {
 		delete(w.tries, n.Event.ID)
 		return nil
+	}
+	if errors.Is(err, schemas.ErrUnavailable) {
+		return err
 	}
 	w.tries[n.Event.ID]++
 	if ctx.Err() != nil || w.tries[n.Event.ID] < stuckTries {

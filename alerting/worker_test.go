@@ -3,6 +3,7 @@ package alerting
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -262,6 +263,50 @@ func TestOneBadNoticeBlocksNoOther(t *testing.T) {
 	if a, ok := r.alerts["bad"]; !ok || a.CaseID != nil {
 		t.Errorf("the bad notice left no trace: %+v", a)
 	}
+}
+
+// TestAnOutageLeavesNoRedEventWithoutACase: however often the store is out of
+// reach, the notice is tried again, and neither recorded without a case nor
+// taken for done.
+func TestAnOutageLeavesNoRedEventWithoutACase(t *testing.T) {
+	r := newRig()
+	outages := 20
+	down := fmt.Errorf("apply: %w: %w", schemas.ErrUnavailable, errors.New("canceling statement due to lock timeout"))
+	r.desk.cfg.Cases = outage{r.fakeStore, func() error {
+		if outages--; outages >= 0 {
+			return down
+		}
+		return nil
+	}}
+	r.publish(r.red("e1", "cust-1", "medium"), r.red("e2", "cust-2", "medium"))
+	steps := 0
+	for ; r.pos < len(r.log) && steps < 100; steps++ {
+		if n, err := r.worker.Step(bg); err != nil && (n != 0 || !errors.Is(err, schemas.ErrUnavailable)) {
+			t.Fatalf("step %d: %d, %v", steps, n, err)
+		}
+	}
+	if steps < stuckTries+2 || len(r.worker.tries) > 0 {
+		t.Errorf("done after %d steps, tries %v", steps, r.worker.tries)
+	}
+	for _, id := range []string{"e1", "e2"} {
+		if a, ok := r.alerts[id]; !ok || a.CaseID == nil || r.cases[*a.CaseID].EventIDs[0] != id {
+			t.Errorf("%s has no case: %+v", id, a)
+		}
+	}
+}
+
+// outage fails to change cases as long as down says so; all else works, as
+// with a table that is locked for writers.
+type outage struct {
+	*fakeStore
+	down func() error
+}
+
+func (o outage) Apply(ctx context.Context, cs ...Change) ([]schemas.Case, error) {
+	if err := o.down(); err != nil {
+		return nil, err
+	}
+	return o.fakeStore.Apply(ctx, cs...)
 }
 
 func TestAPanicIsAnErrorOfItsNotice(t *testing.T) {

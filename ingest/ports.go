@@ -10,8 +10,8 @@ import (
 
 // ErrUnavailable wraps every failure of a port that may pass by itself: the
 // log or the store is down, full or busy. Doors answer it with 503 or a nack,
-// and accept nothing.
-var ErrUnavailable = errors.New("store unavailable")
+// and accept nothing. It is schemas.ErrUnavailable, which every stage knows.
+var ErrUnavailable = schemas.ErrUnavailable
 
 // ErrNotFound is returned when a blob, cursor or quarantined item does not exist.
 var ErrNotFound = errors.New("not found")

@@ -30,6 +30,9 @@ type DemoOptions struct {
 	Pause     time.Duration                    // between live messages, on average
 	Log       *slog.Logger
 	Version   string
+	Now       func() time.Time // when SeedDemo's story ends, the first time; nil = time.Now
+
+	write func(seed uint64, now time.Time) *demo.Story // nil = demo.Write; tests tell less
 }
 
 // demoMark stands in the demo's folder, so that ForgetDemo never deletes
@@ -104,12 +107,20 @@ func Demo(ctx context.Context, cfg config.Config, opt DemoOptions) (err error) {
 
 // SeedDemo tells the synthetic business's past to the configured stores and
 // answers how many events were taken in. Whoever scores and alerts there works
-// it off; a second time adds nothing.
+// it off. The moment at which the story ends is remembered there before the
+// first event is in, so that a second time, on whatever day, tells the same
+// story: it adds what an interrupted first time left out, else nothing.
 func SeedDemo(ctx context.Context, cfg config.Config, opt DemoOptions) (taken int, err error) {
 	if cfg.Business.Currency != demo.Currency {
 		return 0, fmt.Errorf("the demo is told in %s; set business.currency to it (it is %s)", demo.Currency, cfg.Business.Currency)
 	}
-	a, err := New(ctx, cfg, Options{Log: opt.Log, Version: opt.Version, SourceKinds: demo.Kinds()})
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	if opt.write == nil {
+		opt.write = demo.Write
+	}
+	a, err := New(ctx, cfg, Options{Now: opt.Now, Log: opt.Log, Version: opt.Version, SourceKinds: demo.Kinds()})
 	if err != nil {
 		return 0, err
 	}
@@ -117,8 +128,11 @@ func SeedDemo(ctx context.Context, cfg config.Config, opt DemoOptions) (taken in
 	if err := a.demoLocations(ctx); err != nil {
 		return 0, err
 	}
-	now := time.Now()
-	story := demo.Write(demo.Seed, now)
+	now, err := a.seededAt(ctx, opt.Now)
+	if err != nil {
+		return 0, fmt.Errorf("demo history: %w", err)
+	}
+	story := opt.write(demo.Seed, now)
 	for items := range slices.Chunk(story.Items, demoBatch) {
 		results, err := a.Door.Accept(ctx, items)
 		if err != nil {
@@ -132,6 +146,25 @@ func SeedDemo(ctx context.Context, cfg config.Config, opt DemoOptions) (taken in
 		opt.Say("%s: %d events are in", items[len(items)-1].OccurredAt.Format(time.DateOnly), taken)
 	}
 	return taken, nil
+}
+
+// seedCursor is where the moment of the first seed stands among the cursors.
+const seedCursor = "demo-seed"
+
+// seededAt answers when the seeded story ends: now, at the first time.
+func (a *App) seededAt(ctx context.Context, clock func() time.Time) (time.Time, error) {
+	switch text, err := a.Stores.Cursors.Load(ctx, seedCursor); {
+	case err == nil:
+		at, err := time.Parse(time.RFC3339Nano, text)
+		if err != nil {
+			return at, fmt.Errorf("the moment of the first seed cannot be read: %w", err)
+		}
+		return at, nil
+	case !errors.Is(err, ingest.ErrNotFound):
+		return time.Time{}, err
+	}
+	now := clock()
+	return now, a.Stores.Cursors.Save(ctx, seedCursor, now.Format(time.RFC3339Nano))
 }
 
 // demoBatch is how many items of the past are taken in at once.

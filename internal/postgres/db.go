@@ -36,7 +36,7 @@ type Config struct {
 	// URL is postgres://user:password@host:port/database?sslmode=verify-full, or
 	// the keyword form of libpq. It is never logged and stands in no error.
 	URL      string
-	MaxConns int              // connections at once; 0 = what the URL's pool_max_conns says, else 10
+	MaxConns int              // connections at once, beside one for each Exclusive that has its turn; 0 = what the URL's pool_max_conns says, else 10
 	Now      func() time.Time // nil = time.Now; used by Prune alone
 	Log      *slog.Logger     // nil = silent
 	// PendingAge keeps Pending from listing what was reserved less than this
@@ -46,6 +46,7 @@ type Config struct {
 	PendingAge time.Duration
 
 	turnEvery time.Duration // 0 = 5 s; tests look more often
+	lockWait  time.Duration // 0 = 15 s; tests wait less for a lock
 }
 
 const (

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5"
 )
 
 const (
@@ -22,8 +22,8 @@ func (c Config) askEvery() time.Duration {
 
 // Exclusive runs fn while no other process on this database runs one of the
 // same name: it waits for its turn, and starts anew when the turn was lost. The
-// turn is a lock of a connection of its own, which the server gives up when the
-// process dies. fn's context ends when the connection is lost; for up to 15 s
+// turn is a lock of a connection of its own, beside those of Config.MaxConns,
+// which the server gives up when the process dies. fn's context ends when the connection is lost; for up to 15 s
 // another process may then run beside it, so fn must not depend on being alone
 // for more than good manners. It answers what fn answers, or nil when ctx ends
 // while waiting.
@@ -58,11 +58,12 @@ func (d *DB) turn(ctx context.Context, name string, fn func(context.Context) err
 		conn.Release()
 		return false, err
 	}
+	own := conn.Hijack() // for as long as fn runs; the pool is for calls
 	ctx, cancel := context.WithCancelCause(ctx)
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		watch(ctx, conn, d.cfg.askEvery(), cancel)
+		watch(ctx, own, d.cfg.askEvery(), cancel)
 	}()
 	err = fn(ctx)
 	lost := errors.Is(context.Cause(ctx), errTurnLost)
@@ -71,7 +72,7 @@ func (d *DB) turn(ctx context.Context, name string, fn func(context.Context) err
 	// Ending the connection is what surely gives the lock back.
 	end, done := context.WithTimeout(context.WithoutCancel(ctx), turnWait)
 	defer done()
-	_ = conn.Hijack().Close(end)
+	_ = own.Close(end)
 	if lost {
 		return true, errTurnLost
 	}
@@ -79,7 +80,7 @@ func (d *DB) turn(ctx context.Context, name string, fn func(context.Context) err
 }
 
 // watch ends the turn when its connection no longer answers.
-func watch(ctx context.Context, conn *pgxpool.Conn, every time.Duration, lose context.CancelCauseFunc) {
+func watch(ctx context.Context, conn *pgx.Conn, every time.Duration, lose context.CancelCauseFunc) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -91,5 +92,49 @@ func TestExclusiveAnswersWhatItsWorkAnswers(t *testing.T) {
 	want := errors.New("broken")
 	if err := open(t).Exclusive(t.Context(), "x", func(context.Context) error { return want }); !errors.Is(err, want) {
 		t.Errorf("answered %v", err)
+	}
+}
+
+// TestTurnsLeaveThePoolAlone: however many turns a process holds, its other
+// calls have all of its connections.
+func TestTurnsLeaveThePoolAlone(t *testing.T) {
+	d, err := Open(t.Context(), Config{URL: emptyURL(t), MaxConns: 3, turnEvery: 5 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.Close() })
+	ctx, cancel := context.WithCancel(t.Context())
+	r := &runner{began: make(chan struct{}, 4)}
+	ended := make(chan error, 4)
+	for i := range cap(ended) {
+		go func() { ended <- d.Exclusive(ctx, fmt.Sprint("collect:", i), r.run) }()
+	}
+	for range cap(ended) {
+		within30(t, "four turns are held at once", r.began)
+	}
+	ask, done := context.WithTimeout(t.Context(), 20*time.Second)
+	defer done()
+	answers := make(chan error, 3)
+	for range cap(answers) { // all at once, each on a connection of its own
+		go func() { _, err := d.exec(ask, "SELECT pg_sleep(0.2)"); answers <- err }()
+	}
+	for range cap(answers) {
+		if err := <-answers; err != nil {
+			t.Errorf("a call beside four turns: %v", err)
+		}
+	}
+	if n := count(t, d, "pg_locks WHERE locktype = 'advisory' AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"); n != 4 {
+		t.Errorf("%d turns are held", n)
+	}
+	cancel()
+	for range cap(ended) {
+		if err := within30(t, "it ends", ended); err != nil {
+			t.Error(err)
+		}
+	}
+	free := make(chan error, 1)
+	go func() { free <- d.Exclusive(t.Context(), "collect:0", func(context.Context) error { return nil }) }()
+	if err := within30(t, "the turn is free again", free); err != nil {
+		t.Error(err)
 	}
 }

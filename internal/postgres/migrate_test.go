@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 	"sync"
@@ -28,7 +29,11 @@ var rowsOf = map[int][]string{
 		"INSERT INTO case_alerts VALUES ('e1', 'k1', 1, true, '')", "INSERT INTO clock_jobs VALUES ('digest', 'd', 1, 1)",
 		"INSERT INTO case_events VALUES ('k1', 1, 1, '', '{}')", "INSERT INTO settings VALUES (1, '{}')",
 	},
+	6: {"INSERT INTO learned VALUES ('churn', 7, '{\"a\":1}')"},
 }
+
+// renamed says what tables are called now.
+var renamed = map[string]string{"learned": "fits"}
 
 // TestUpgradeFromEverySchema: a database of each version, with content, comes
 // to the newest and keeps every row.
@@ -53,7 +58,8 @@ func TestUpgradeFromEverySchema(t *testing.T) {
 				if _, err := d.exec(t.Context(), insert); err != nil {
 					t.Fatal(insert, err)
 				}
-				want = append(want, strings.Fields(insert)[2])
+				table := strings.Fields(insert)[2]
+				want = append(want, cmp.Or(renamed[table], table))
 			}
 		}
 		if _, err := Open(t.Context(), cfg); !errors.Is(err, ErrOlder) {
@@ -70,6 +76,37 @@ func TestUpgradeFromEverySchema(t *testing.T) {
 				t.Errorf("from %d: %d rows of %s, want 1", from, n, table)
 			}
 		}
+	}
+}
+
+// TestUpgradeOfADatabaseWithFitsAlready: for a while step 6 made the table under
+// the name it has now.
+func TestUpgradeOfADatabaseWithFitsAlready(t *testing.T) {
+	ms, err := migrations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := Config{URL: servertest.Postgres(t).Database(t, "")}
+	d, err := connect(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.Close() })
+	for v := range 7 {
+		if _, err := d.step(t.Context(), ms[:v+1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, text := range []string{"ALTER TABLE learned RENAME TO fits", "INSERT INTO fits VALUES ('churn', 7, '{}')"} {
+		if _, err := d.exec(t.Context(), text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := Migrate(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	if n := count(t, openURL(t, cfg.URL), "fits WHERE name = 'churn' AND at = 7"); n != 1 {
+		t.Errorf("%d fits", n)
 	}
 }
 

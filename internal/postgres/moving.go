@@ -10,10 +10,13 @@ import (
 )
 
 // Moving is this database as one side of a move; see move.State.
-type Moving struct{ d *DB }
+type Moving struct {
+	d       *DB
+	scanned func() // is told of every row that Rows is sent; nil = nobody
+}
 
 // Moving answers the database as a side of a move.
-func (d *DB) Moving() *Moving { return &Moving{d} }
+func (d *DB) Moving() *Moving { return &Moving{d: d} }
 
 var _ move.State = (*Moving)(nil)
 
@@ -109,7 +112,7 @@ func setMark(ctx context.Context, tx querier, mark move.Mark) error {
 // Freeze implements move.State. The locks are a transaction's: they end with
 // the process, and are what the mark is committed under.
 func (m *Moving) Freeze(ctx context.Context, fn func(context.Context) (move.Mark, error)) error {
-	const begin = beginWrite + "; set local idle_in_transaction_session_timeout = 0"
+	begin := m.d.cfg.beginWrite() + "; set local idle_in_transaction_session_timeout = 0"
 	var failed error
 	err := m.d.inTx(ctx, begin, func(ctx context.Context, tx querier) error {
 		if _, err := tx.exec(ctx, lockTables()); err != nil {

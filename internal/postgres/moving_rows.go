@@ -10,7 +10,7 @@ import (
 	"redalert/internal/move"
 )
 
-// A page ends after so many rows or bytes.
+// A page ends after so many rows, or with the row that makes it so many bytes.
 const (
 	movePage  = 2000
 	moveBytes = 8 << 20
@@ -19,7 +19,7 @@ const (
 // Rows implements move.State.
 func (m *Moving) Rows(ctx context.Context, s move.Shelf, after move.Row) (out []move.Row, err error) {
 	keys := strings.Join(s.Names()[:s.Keys], ", ")
-	text := "SELECT " + strings.Join(s.Names(), ", ") + " FROM " + s.Name
+	from := " FROM " + s.Name
 	var args []any
 	if after != nil {
 		marks := make([]string, s.Keys)
@@ -31,27 +31,44 @@ func (m *Moving) Rows(ctx context.Context, s move.Shelf, after move.Row) (out []
 			}
 			args = append(args, v.one)
 		}
-		text += " WHERE (" + keys + ") > (" + strings.Join(marks, ", ") + ")"
+		from += " WHERE (" + keys + ") > (" + strings.Join(marks, ", ") + ")"
 	}
-	text += fmt.Sprintf(" ORDER BY %s LIMIT %d", keys, movePage)
+	from += fmt.Sprintf(" ORDER BY %s LIMIT %d", keys, movePage)
+	// The server adds up the sizes first, which it knows without reading what is
+	// large, and sends no more rows than the page takes.
+	text := fmt.Sprintf("SELECT * FROM (SELECT %s%s) page ORDER BY %s LIMIT (SELECT count(*) FROM (SELECT sum(bytes) OVER (ORDER BY %s ROWS UNBOUNDED PRECEDING) - bytes AS before "+
+		"FROM (SELECT %s, %s AS bytes%s) sizes) sums WHERE before < %d)", strings.Join(s.Names(), ", "), from, keys, keys, keys, sizeOf(s), from, moveBytes)
 	err = m.d.read(ctx, func(ctx context.Context, q querier) error {
 		out = nil
-		size := 0
 		rows, err := q.q.Query(ctx, text, args...)
 		return forEach(rows, err, func(r row) error {
-			if size >= moveBytes {
-				return nil
+			if m.scanned != nil {
+				m.scanned()
 			}
-			v, n, err := scanMoving(r, s)
-			out, size = append(out, v), size+n
+			v, err := scanMoving(r, s)
+			out = append(out, v)
 			return err
 		})
 	})
 	return out, unavailable("read "+s.Name, err)
 }
 
-// scanMoving reads a row, and how many bytes it holds.
-func scanMoving(r row, s move.Shelf) (move.Row, int, error) {
+// sizeOf is the size of a row's texts and bytes, in SQL.
+func sizeOf(s move.Shelf) string {
+	sum := "0::bigint"
+	for _, c := range s.Columns {
+		switch c.Kind {
+		case move.Text, move.Cut, move.Bytes, move.Hex:
+			sum += " + coalesce(octet_length(" + c.Name + "), 0)"
+		case move.Texts:
+			sum += " + coalesce(pg_column_size(" + c.Name + "), 0)"
+		}
+	}
+	return sum
+}
+
+// scanMoving reads a row.
+func scanMoving(r row, s move.Shelf) (move.Row, error) {
 	into := make([]any, len(s.Columns))
 	for i, c := range s.Columns {
 		switch c.Kind {
@@ -70,50 +87,45 @@ func scanMoving(r row, s move.Shelf) (move.Row, int, error) {
 		}
 	}
 	if err := r.Scan(into...); err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	out, size := make(move.Row, len(into)), 0
+	out := make(move.Row, len(into))
 	for i, c := range s.Columns {
-		var n int
 		var err error
-		if out[i], n, err = neutral(c, into[i]); err != nil {
-			return nil, 0, err
+		if out[i], err = neutral(c, into[i]); err != nil {
+			return nil, err
 		}
-		size += n
 	}
-	return out, size, nil
+	return out, nil
 }
 
-// neutral is the value of a Row for one that was scanned, and its size.
-func neutral(c move.Column, scanned any) (any, int, error) {
+// neutral is the value of a Row for one that was scanned.
+func neutral(c move.Column, scanned any) (any, error) {
 	switch v := scanned.(type) {
 	case **int64:
-		return orNil(*v), 8, nil
+		return orNil(*v), nil
 	case **float64:
-		return orNil(*v), 8, nil
+		return orNil(*v), nil
 	case **string:
-		if *v == nil {
-			return nil, 0, nil
-		}
-		return **v, len(**v), nil
+		return orNil(*v), nil
 	case **bool:
 		if **v {
-			return int64(1), 1, nil
+			return int64(1), nil
 		}
-		return int64(0), 1, nil
+		return int64(0), nil
 	case *[]byte:
 		switch {
 		case *v == nil:
-			return nil, 0, nil
+			return nil, nil
 		case c.Kind == move.Hex:
-			return hex.EncodeToString(*v), len(*v), nil
+			return hex.EncodeToString(*v), nil
 		}
-		return *v, len(*v), nil
+		return *v, nil
 	case *[]string:
 		b, err := json.Marshal(append([]string{}, *v...))
-		return string(b), len(b), err
+		return string(b), err
 	}
-	return nil, 0, fmt.Errorf("column %s is read as %T", c.Name, scanned)
+	return nil, fmt.Errorf("column %s is read as %T", c.Name, scanned)
 }
 
 func orNil[T any](v *T) any {

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"time"
@@ -29,7 +30,15 @@ func (d *DB) limited(ctx context.Context) (context.Context, context.CancelFunc) 
 // beginWrite starts a transaction that waits for nobody longer than SQLite
 // waits for a busy file, and whose locks do not outlive a process that stands
 // still in the middle of it.
-const beginWrite = "begin isolation level read committed read write; set local lock_timeout = '15s'; set local idle_in_transaction_session_timeout = '60s'"
+func (c Config) beginWrite() string {
+	wait := lockWait
+	if c.lockWait > 0 {
+		wait = c.lockWait
+	}
+	return fmt.Sprintf("begin isolation level read committed read write; set local lock_timeout = '%dms'; set local idle_in_transaction_session_timeout = '60s'", wait.Milliseconds())
+}
+
+const lockWait = 15 * time.Second
 
 // beginRead starts a transaction that sees one moment.
 const beginRead = "begin isolation level repeatable read read only"
@@ -176,7 +185,7 @@ func (d *DB) send(ctx context.Context, build func(b *batch)) error {
 // write runs fn in a transaction and returns when it is durable. fn may run
 // several times, each time on a clean slate.
 func (d *DB) write(ctx context.Context, fn func(ctx context.Context, tx querier) error) error {
-	return d.retry(ctx, func(ctx context.Context) error { return d.inTx(ctx, beginWrite, fn) })
+	return d.retry(ctx, func(ctx context.Context) error { return d.inTx(ctx, d.cfg.beginWrite(), fn) })
 }
 
 // snapshot runs queries that must see one moment.

@@ -17,10 +17,13 @@ import (
 )
 
 // Moving is this file as one side of a move; see move.State and move.History.
-type Moving struct{ *DB }
+type Moving struct {
+	*DB
+	scanned func() // is told of every row that Rows reads; nil = nobody
+}
 
 // Moving answers the file as a side of a move.
-func (d *DB) Moving() *Moving { return &Moving{d} }
+func (d *DB) Moving() *Moving { return &Moving{DB: d} }
 
 var (
 	_ move.State   = (*Moving)(nil)
@@ -215,7 +218,7 @@ func (m *Moving) Count(ctx context.Context, s move.Shelf) (n int64, err error) {
 	return n, unavailable("count "+s.Name, err)
 }
 
-// A page ends after so many rows or bytes.
+// A page ends after so many rows, or with the row that makes it so many bytes.
 const (
 	movePage  = 2000
 	moveBytes = 8 << 20
@@ -224,56 +227,71 @@ const (
 // Rows implements move.State.
 func (m *Moving) Rows(ctx context.Context, s move.Shelf, after move.Row) ([]move.Row, error) {
 	keys := strings.Join(s.Names()[:s.Keys], ", ")
-	query := "SELECT " + strings.Join(s.Names(), ", ") + " FROM " + s.Name
+	from := " FROM " + s.Name
 	var args []any
 	if after != nil {
-		query += " WHERE (" + keys + ") > (?" + strings.Repeat(", ?", s.Keys-1) + ")"
+		marks := make([]string, s.Keys)
+		for i := range marks {
+			marks[i] = fmt.Sprintf("?%d", i+1)
+		}
+		from += " WHERE (" + keys + ") > (" + strings.Join(marks, ", ") + ")"
 		args = append(args, after[:s.Keys]...)
 	}
+	from += " ORDER BY " + keys
+	// The sizes are added up first, which takes no reading of what is large.
+	query := fmt.Sprintf("SELECT %s%s LIMIT (SELECT count(*) FROM (SELECT sum(bytes) OVER (ORDER BY %s ROWS UNBOUNDED PRECEDING) - bytes AS before "+
+		"FROM (SELECT %s, %s AS bytes%s LIMIT %d)) WHERE before < %d)", strings.Join(s.Names(), ", "), from, keys, keys, sizeOf(s), from, movePage, moveBytes)
 	var out []move.Row
-	size := 0
-	rows, err := m.read.QueryContext(ctx, query+" ORDER BY "+keys+" LIMIT ?", append(args, movePage)...)
+	rows, err := m.read.QueryContext(ctx, query, args...)
 	err = each(rows, err, func(r *sql.Rows) error {
-		if size >= moveBytes {
-			return nil
+		if m.scanned != nil {
+			m.scanned()
 		}
-		row, n, err := scanMoving(r, s)
-		out, size = append(out, row), size+n
+		row, err := scanMoving(r, s)
+		out = append(out, row)
 		return err
 	})
 	return out, unavailable("read "+s.Name, err)
 }
 
-// scanMoving reads a row, and how many bytes it holds.
-func scanMoving(r *sql.Rows, s move.Shelf) (move.Row, int, error) {
+// sizeOf is the size of a row's texts and bytes, in SQL.
+func sizeOf(s move.Shelf) string {
+	sum := "0"
+	for _, c := range s.Columns {
+		if c.Kind != move.Int && c.Kind != move.Flag && c.Kind != move.Float {
+			sum += " + coalesce(octet_length(" + c.Name + "), 0)"
+		}
+	}
+	return sum
+}
+
+// scanMoving reads a row.
+func scanMoving(r *sql.Rows, s move.Shelf) (move.Row, error) {
 	row := make(move.Row, len(s.Columns))
 	into := make([]any, len(row))
 	for i := range row {
 		into[i] = &row[i]
 	}
 	if err := r.Scan(into...); err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	size := 0
 	for i, c := range s.Columns {
 		switch v := row[i].(type) {
 		case string:
 			if c.Kind == move.Texts {
 				var list []string
 				if err := json.Unmarshal([]byte(v), &list); err != nil {
-					return nil, 0, fmt.Errorf("%s.%s: %w", s.Name, c.Name, err)
+					return nil, fmt.Errorf("%s.%s: %w", s.Name, c.Name, err)
 				}
 				row[i] = jsonList(list)
 			}
-			size += len(v)
 		case []byte:
 			if v == nil { // empty, not NULL
 				row[i] = []byte{}
 			}
-			size += len(v)
 		}
 	}
-	return row, size, nil
+	return row, nil
 }
 
 // Put implements move.State. Accepted events that come with a move are in no log

@@ -2,7 +2,7 @@
 CREATE INDEX events_words ON events (type, collected_at, event_id) WHERE type IN ('feedback.email.received', 'reply.sent');
 
 -- What was learnt from this business's own past, such as a fit of churn_risk.
-CREATE TABLE fits (
+CREATE TABLE learned (
   name TEXT PRIMARY KEY,
   at   INTEGER NOT NULL,
   doc  TEXT NOT NULL -- JSON

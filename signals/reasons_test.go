@@ -39,6 +39,7 @@ func TestEachCategoryIsHeardAndItsLookAlikeStaysQuiet(t *testing.T) {
 		{schemas.CatReduction, "From now on we only need two boxes a week instead of five.", "two", "Please send us the same five boxes as last week."},
 		{schemas.CatChurnThreat, "We have decided to go with another company from January.", "another", "We tried another company once and came straight back to you, thank you."},
 		{schemas.CatPublicWarning, "I will be telling everyone I know to stay away from this place.", "everyone", "I will be telling everyone I know how good you are."},
+		{schemas.CatOther, "I need help making a complaint.", "complaint", "I need help choosing a colour."},
 		{schemas.CatLegalSafety, "My son was burnt by your hair dryer and our solicitor will be in touch.", "solicitor", "My son is a solicitor and loves your haircuts."},
 	} {
 		v := verdict(t, m, tc.said)

@@ -9,15 +9,14 @@ import (
 )
 
 // TestMinimalPairs: a small edit turns a message from loud to quiet. The loud
-// one should score higher. A model of words manages what is asked here; one
-// that reads meaning should raise the floor.
+// one should score higher; both stages together manage more of it.
 func TestMinimalPairs(t *testing.T) {
 	raw, err := os.ReadFile("testdata/pairs.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := model(t)
-	told, n := 0, 0
+	m, c := model(t), cascade(t)
+	told, read, n := 0, 0, 0
 	for line := range strings.Lines(string(raw)) {
 		loud, quiet, ok := strings.Cut(strings.TrimSpace(line), " | ")
 		if !ok || strings.HasPrefix(line, "#") {
@@ -27,14 +26,18 @@ func TestMinimalPairs(t *testing.T) {
 		if m.Score(loud) > m.Score(quiet) {
 			told++
 		}
+		if c.Predict(loud, Hints{}).Probability > c.Predict(quiet, Hints{}).Probability {
+			read++
+		}
 	}
-	t.Logf("%d of %d pairs told apart", told, n)
-	if n < 100 || told*100 < n*pairsFloor {
-		t.Errorf("%d of %d pairs told apart, want %d %%", told, n, pairsFloor)
+	t.Logf("%d of %d pairs in order by words, %d by both stages", told, n, read)
+	if n < 100 || told*100 < n*wordsFloor || read*100 < n*pairsFloor {
+		t.Errorf("%d of %d pairs in order by words, want %d %%; %d by both stages, want %d %%", told, n, wordsFloor, read, pairsFloor)
 	}
 }
 
-const pairsFloor = 80 // %; measured: 86
+// In per cent.
+const wordsFloor, pairsFloor = 80, 90
 
 // TestGuardsEndWithTheirSentence: guards act in their own sentence only.
 func TestGuardsEndWithTheirSentence(t *testing.T) {
@@ -62,6 +65,18 @@ func TestGuardsEndWithTheirSentence(t *testing.T) {
 func TestFindIsLinear(t *testing.T) {
 	for _, bait := range []string{"never ", "refund me ", "i want ", "no ", "\" ", "not again not ", "\u0e01"} {
 		linear.Check(t, 1<<17, func(n int) { DefaultFinder().Find(strings.Repeat(bait, n/len(bait))) })
+	}
+}
+
+// TestCascadeIsLinear: so does all that a message goes through, also where it
+// consists of one word; and what was taken for it is not kept.
+func TestCascadeIsLinear(t *testing.T) {
+	c := cascade(t)
+	for _, bait := range []string{"a", "never ", "é", "refund me, ", "\u0e01"} {
+		linear.Check(t, 1<<17, func(n int) {
+			s := strings.Repeat(bait, n/len(bait))
+			checkPrediction(t, s, c.Predict(s, Hints{Question: bait}))
+		})
 	}
 }
 

@@ -2,6 +2,7 @@ package signals_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -44,9 +45,9 @@ func TestStepWaitsForNobodyElsesEvents(t *testing.T) {
 			c := workerConfig(f, nil)
 			log := &shared{Consumer: c.Consumer, left: left}
 			var failed []string
-			var waited time.Duration
+			var waited atomic.Int64 // a step asks for its wait beside its fetch
 			c.Consumer = log
-			c.Wait = func(_ context.Context, d time.Duration) error { waited = d; return nil }
+			c.Wait = func(_ context.Context, d time.Duration) error { waited.Store(int64(d)); return nil }
 			c.Hooks.Failed = func(stage string) { failed = append(failed, stage) }
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 			defer cancel()
@@ -54,8 +55,8 @@ func TestStepWaitsForNobodyElsesEvents(t *testing.T) {
 			if err != nil || (n == 1) != left || len(failed) > 0 {
 				t.Fatalf("Step: %d events, %v, failed %v", n, err, failed)
 			}
-			if log.looks != 2 || waited <= 0 || waited > 10*time.Second {
-				t.Errorf("it looked %d times and waited for %v", log.looks, waited)
+			if d := time.Duration(waited.Load()); log.looks != 2 || d <= 0 || d > 10*time.Second {
+				t.Errorf("it looked %d times and waited for %v", log.looks, d)
 			}
 			if got := len(verdicts(t, f)); left && got != 1 {
 				t.Errorf("%d verdicts", got)

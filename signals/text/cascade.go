@@ -79,7 +79,10 @@ var jointFile []byte
 
 // LoadEncoder answers the second stage that ships with the program. It is read
 // once, and stays where the program's file is mapped into memory.
-var LoadEncoder = sync.OnceValues(func() (*encoder.Encoder, error) { return encoder.Read(encoderFile) })
+var LoadEncoder = sync.OnceValues(func() (*encoder.Encoder, error) {
+	defer forget(encoderFile)
+	return encoder.Read(encoderFile)
+})
 
 // LoadCascade answers the model that ships with the program. It is read once.
 var LoadCascade = sync.OnceValues(func() (*Cascade, error) {

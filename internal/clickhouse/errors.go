@@ -35,16 +35,14 @@ var rowCodes = []int32{
 // Codes of the server that a person must see to: the schema or the rights are
 // not as they should be. Trying again helps only after that, and no event is to
 // blame.
-var setupCodes = []int32{
+var setupCodes = slices.Concat(accountCodes, rightCodes, []int32{
 	16, // NO_SUCH_COLUMN_IN_TABLE
 	47, // UNKNOWN_IDENTIFIER
 	60, // UNKNOWN_TABLE
 	unknownDatabase,
-	115,                // UNKNOWN_SETTING
-	192, 193, 194, 516, // accountCodes
-	452,      // SETTING_CONSTRAINT_VIOLATION
-	164, 497, // rightCodes
-}
+	115, // UNKNOWN_SETTING
+	452, // SETTING_CONSTRAINT_VIOLATION
+})
 
 const unknownDatabase = 81 // UNKNOWN_DATABASE
 

@@ -28,7 +28,7 @@ var may = map[string][]string{
 	"redalert/internal/tracing":    {"redalert/schemas"},
 	"redalert/internal/eval":       {},
 	"redalert/internal/sqlite":     {"redalert/schemas", "redalert/ingest", "redalert/signals", "redalert/signals/churn", "redalert/alerting", "redalert/internal/auth", "redalert/internal/move"},
-	"redalert/internal/memstore":   {"redalert/schemas", "redalert/ingest", "redalert/signals", "redalert/signals/churn", "redalert/alerting", "redalert/internal/auth"},
+	"redalert/internal/memstore":   {"redalert/schemas", "redalert/ingest", "redalert/signals", "redalert/signals/churn", "redalert/alerting", "redalert/internal/auth", "redalert/internal/move"},
 	"redalert/internal/kafka":      {"redalert/schemas", "redalert/ingest", "redalert/signals", "redalert/alerting"},
 	"redalert/internal/clickhouse": {"redalert/schemas", "redalert/ingest", "redalert/signals", "redalert/signals/churn", "redalert/internal/move"},
 	"redalert/internal/postgres":   {"redalert/schemas", "redalert/ingest", "redalert/alerting", "redalert/internal/auth", "redalert/internal/move"},
@@ -125,7 +125,7 @@ func TestImports(t *testing.T) {
 
 // testSupport are packages that only tests import; they may know more.
 var testSupport = map[string][]string{
-	"redalert/internal/storetest":  {"redalert/schemas", "redalert/ingest", "redalert/signals", "redalert/alerting", "redalert/internal/auth"},
+	"redalert/internal/storetest":  {"redalert/schemas", "redalert/ingest", "redalert/signals", "redalert/alerting", "redalert/internal/auth", "redalert/internal/move"},
 	"redalert/internal/dovecot":    {},
 	"redalert/internal/lane":       {},
 	"redalert/internal/servertest": {"redalert/internal/lane"},

@@ -311,3 +311,46 @@ func TestFault_41_ColumnError(t *testing.T) {
 		t.Errorf("in quarantine: %v, want %v", aside, want)
 	}
 }
+
+// FAULTS 42: the server's disk fills under load. The worker keeps its batch and
+// waits; with room again it goes on, and counts are exact, also after a crash.
+func TestFault_42_DiskFull(t *testing.T) {
+	disk := servertest.SmallDisk(t, 512)
+	s := servertest.OwnClickHouseIn(t, disk.Path)
+	d := connect(t, database(t, s))
+	m := memstore.New()
+	w := newWorker(m, d)
+	n := 0
+	publish := func() {
+		t.Helper()
+		var events []schemas.Event
+		for _, x := range mails(fmt.Sprintf("%02d-", n), 200) {
+			events = append(events, x.Event)
+		}
+		if err := m.Publish(t.Context(), events); err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	publish()
+	drain(t, w)
+	disk.Fill(t, 256<<10)
+	var err error
+	for err == nil && n < 200 {
+		publish()
+		_, err = w.Step(t.Context())
+	}
+	t.Logf("%d batches until: %v", n, err)
+	if !errors.Is(err, ingest.ErrUnavailable) {
+		t.Fatalf("Step on a full disk: %v, want ErrUnavailable", err)
+	}
+	if lag, err := m.Consumer("score").Lag(t.Context()); err != nil || lag == 0 {
+		t.Errorf("lag %d, %v: the batch was let go", lag, err)
+	}
+	disk.Free(t)
+	drain(t, w)
+	checkCounts(t, d, int64(n)*200, nil)
+	s.Kill(t)
+	s.Start(t)
+	checkCounts(t, connect(t, d.c), int64(n)*200, nil)
+}

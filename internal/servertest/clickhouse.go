@@ -83,7 +83,13 @@ func StopClickHouse() {
 // needs the command, whatever address the environment names.
 func OwnClickHouse(t testing.TB) *ClickHouseServer {
 	t.Helper()
-	return ownClickHouse(t)
+	return ownClickHouse(t, t.TempDir())
+}
+
+// OwnClickHouseIn is OwnClickHouse with its data in a folder that is there.
+func OwnClickHouseIn(t testing.TB, data string) *ClickHouseServer {
+	t.Helper()
+	return ownClickHouse(t, data)
 }
 
 // The account of GuardedClickHouse.
@@ -93,7 +99,7 @@ const ClickHouseUser, ClickHousePassword = "history", "a-password-of-the-test"
 // account, and in front of it a port that speaks TLS. CA is the authority, as PEM.
 func GuardedClickHouse(t testing.TB) (s *ClickHouseServer, tlsAddr string, ca []byte) {
 	t.Helper()
-	s = ownClickHouse(t, "--user", ClickHouseUser, "--password", ClickHousePassword)
+	s = ownClickHouse(t, t.TempDir(), "--user", ClickHouseUser, "--password", ClickHousePassword)
 	cert, err := newCertificate()
 	if err != nil {
 		t.Fatal(err)
@@ -134,13 +140,13 @@ func forward(l net.Listener, addr string) {
 	}
 }
 
-func ownClickHouse(t testing.TB, account ...string) *ClickHouseServer {
+func ownClickHouse(t testing.TB, data string, account ...string) *ClickHouseServer {
 	t.Helper()
 	command := os.Getenv(clickHouseCommand)
 	if command == "" {
 		lane.Missing(t, fmt.Sprintf("no ClickHouse that may be killed: set %s to a program that starts one", clickHouseCommand))
 	}
-	s, err := startClickHouse(command, t.TempDir(), freePort(t), account...)
+	s, err := startClickHouse(command, data, freePort(t), account...)
 	if err != nil {
 		t.Fatal(err)
 	}

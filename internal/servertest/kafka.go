@@ -27,6 +27,9 @@ type KafkaOptions struct {
 	// Secure adds a listener with TLS and one with TLS and SASL (PLAIN,
 	// SCRAM-SHA-256 and SCRAM-SHA-512), with a certificate for 127.0.0.1.
 	Secure bool
+	// Parent is the folder that the broker's own lies in; "" = where temporary
+	// files lie.
+	Parent string
 }
 
 // Broker is one Apache Kafka, broker and controller in one process. Its methods
@@ -85,7 +88,7 @@ func StopShared() {
 
 func newKafka(t testing.TB, o KafkaOptions) *Broker {
 	t.Helper()
-	if addr := os.Getenv("REDALERT_TEST_KAFKA"); addr != "" && !o.Secure {
+	if addr := os.Getenv("REDALERT_TEST_KAFKA"); addr != "" && !o.Secure && o.Parent == "" {
 		return &Broker{Addr: addr}
 	}
 	java, err := exec.LookPath("java")
@@ -96,7 +99,7 @@ func newKafka(t testing.TB, o KafkaOptions) *Broker {
 	if err != nil {
 		lane.Missing(t, "Apache Kafka is not to be had: "+err.Error())
 	}
-	dir, err := os.MkdirTemp("", "redalert-kafka-")
+	dir, err := os.MkdirTemp(o.Parent, "redalert-kafka-")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,7 +62,7 @@ func Postgres(t testing.TB) *PostgresServer {
 			s.server = &PostgresServer{admin: u, templates: map[string]string{}, free: map[string][]string{}}
 			return
 		}
-		s.server, s.err = startPostgres(freePort(t))
+		s.server, s.err = startPostgres("", freePort(t))
 	})
 	return postgresOr(t, s.server, s.err)
 }
@@ -70,7 +70,14 @@ func Postgres(t testing.TB) *PostgresServer {
 // OwnPostgres starts a PostgreSQL for one test, which may Kill and Start it.
 func OwnPostgres(t testing.TB) *PostgresServer {
 	t.Helper()
-	s, err := startPostgres(freePort(t))
+	return OwnPostgresIn(t, "")
+}
+
+// OwnPostgresIn is OwnPostgres in a folder of its own below parent ("" = where
+// temporary files lie).
+func OwnPostgresIn(t testing.TB, parent string) *PostgresServer {
+	t.Helper()
+	s, err := startPostgres(parent, freePort(t))
 	s = postgresOr(t, s, err)
 	t.Cleanup(func() {
 		s.Kill(t)
@@ -131,7 +138,7 @@ func unprivileged() (*syscall.Credential, error) {
 	return nil, errors.New("PostgreSQL does not run as root, and there is no user postgres or nobody")
 }
 
-func startPostgres(port int) (*PostgresServer, error) {
+func startPostgres(parent string, port int) (*PostgresServer, error) {
 	bin, err := postgresBin()
 	if err != nil {
 		return nil, err
@@ -140,7 +147,7 @@ func startPostgres(port int) (*PostgresServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "redalert-pg-")
+	dir, err := os.MkdirTemp(parent, "redalert-pg-")
 	if err != nil {
 		return nil, err
 	}

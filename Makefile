@@ -11,7 +11,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 AXE_VERSION := 4.14.1
 AXE := .cache/axe/$(AXE_VERSION)/axe.min.js
 
-.PHONY: help build demo test check fmt vet lint unit fuzz-seeds bench bench-large screenshots crash-long fuzz compose-secrets clean
+.PHONY: help build demo test test-docker check fmt vet lint unit fuzz-seeds bench bench-large screenshots crash-long fuzz compose-secrets clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s $$'\t'
@@ -23,6 +23,9 @@ demo: build ## start the demo business and open the page
 	./$(BIN) demo
 
 test: check unit ## everything: format, vet, lint, race tests, real servers, browser
+
+test-docker: ## the same, with Kafka, ClickHouse and PostgreSQL in Docker
+	./scripts/with-docker.sh $(MAKE) test
 
 check: fmt vet lint
 

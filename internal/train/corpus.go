@@ -41,7 +41,7 @@ func (m Message) Flagged() bool { return m.Level != schemas.LevelNone }
 // Part names the brief that a message was written to: everyday messages are
 // what customers mostly write (requests among them), subtle ones were written to be hard.
 func (m Message) Part() string {
-	if len(m.ID) > 0 && strings.Contains("ijklmnouxy", m.ID[:1]) {
+	if len(m.ID) > 0 && strings.Contains("ijklmnouxyCGN", m.ID[:1]) {
 		return "everyday"
 	}
 	return "subtle"

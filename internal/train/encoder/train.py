@@ -38,7 +38,7 @@ WORDS = 20_000  # of the vocabulary: what leaves the file below 30 MB
 CORPUS = Path(__file__).parents[3] / "signals/text/corpus"
 
 # How much each head counts beside the flag's.
-RED, CATEGORY, WORD = 0.5, 0.5, 0.3
+RED, CATEGORY, WORD = 0.5, 0.5, 0.6
 CATEGORY_WEIGHT = 3.0  # of a category that is there, beside one that is not
 
 
@@ -118,16 +118,15 @@ def pairs(batch: list[Input]) -> tuple[list[int], list[int]]:
 
 
 def loss_of(logits: torch.Tensor, word_logits: torch.Tensor, y: torch.Tensor, words: torch.Tensor) -> torch.Tensor:
-    """Binary cross-entropy of what is known."""
+    """Binary cross-entropy of what is known, summed over the messages; that of a
+    message's words is their mean."""
     weight = torch.ones(len(OUTPUTS))
     weight[2:] = CATEGORY_WEIGHT
     each = F.binary_cross_entropy_with_logits(logits, y.clamp(min=0), pos_weight=weight, reduction="none") * (y >= 0)
-    total = each[:, 0].mean() + RED * each[:, 1].mean() + CATEGORY * each[:, 2:].sum(1).mean()
     said = (words >= 0).float()
-    if said.any():
-        word = F.binary_cross_entropy_with_logits(word_logits, words.clamp(min=0), reduction="none") * said
-        total = total + WORD * word.sum() / said.sum()
-    return total
+    word = F.binary_cross_entropy_with_logits(word_logits, words.clamp(min=0), reduction="none") * said
+    word = word.sum(1) / said.sum(1).clamp(min=1)
+    return (each[:, 0] + RED * each[:, 1] + CATEGORY * each[:, 2:].sum(1) + WORD * word).sum()
 
 
 def predict(model: Encoder, tok: Tokenizer, examples: list[data.Example]) -> np.ndarray:
@@ -183,7 +182,7 @@ def total_loss(model: Encoder, batch: list[Input], apart: float) -> torch.Tensor
     loss = loss_of(logits, word_logits, targets(batch), words)
     flagged, quiet = pairs(batch)
     if flagged and apart:  # Burges et al. 2005 (RankNet)
-        loss = loss + apart * F.softplus(logits[quiet, 0] - logits[flagged, 0]).sum() / len(batch)
+        loss = loss + apart * F.softplus(logits[quiet, 0] - logits[flagged, 0]).sum()
     return loss
 
 
@@ -200,7 +199,8 @@ def fit(model: Encoder, steps: list[list[list[Input]]], rate: float, apart: floa
     """AdamW; the rate rises over the first 6 % of the steps and falls to zero.
     Word embeddings stay as they are. The batches of a step are shared among the
     processes; chance is drawn for each batch anew, so that it does not matter
-    which process reads it."""
+    which process reads it. Every message of a step counts alike, and a step has
+    batches of several lengths, so that short messages count as much as long ones."""
     model.embeddings["word_embeddings"].weight.requires_grad_(False)
     heads = list(model.sentence.parameters()) + list(model.word.parameters())
     body = [p for n, p in model.named_parameters() if p.requires_grad and not n.startswith(("sentence.", "word."))]
@@ -213,11 +213,12 @@ def fit(model: Encoder, steps: list[list[list[Input]]], rate: float, apart: floa
     model.train()
     for step, batches_of in enumerate(steps, 1):
         optimizer.zero_grad(set_to_none=True)
+        messages = sum(map(len, batches_of))
         for place in range(rank, len(batches_of), world):
-            torch.manual_seed((seed << 32) + step * len(batches_of) + place)
-            loss = total_loss(model, batches_of[place], apart) / len(batches_of)
+            torch.manual_seed((seed << 32) + step * 64 + place)
+            loss = total_loss(model, batches_of[place], apart) / messages
             loss.backward()
-            mean = 0.98 * mean + 0.02 * loss.item() * len(batches_of)
+            mean = 0.99 * mean + 0.01 * loss.item() * len(batches_of)
         gather(body + heads)
         torch.nn.utils.clip_grad_norm_(body, 1.0)
         optimizer.step()
@@ -241,17 +242,17 @@ def arguments() -> argparse.Namespace:
     a.add_argument("--start", type=Path, required=True)
     a.add_argument("--data", type=Path, required=True)
     a.add_argument("--out", type=Path, required=True)
-    a.add_argument("--version", default="encoder-3")
+    a.add_argument("--version", default="encoder-4")
     a.add_argument("--hold", default="")
     a.add_argument("--share", type=float, default=1.0)
-    a.add_argument("--epochs", type=int, default=4)
-    a.add_argument("--rows", type=int, default=350, help="of a public set, an epoch")
+    a.add_argument("--epochs", type=int, default=3)
+    a.add_argument("--rows", type=int, default=300, help="of a public set, an epoch")
     a.add_argument("--short", type=int, default=56, help="tokens of a public text")
     a.add_argument("--rate", type=float, default=1e-4)
     a.add_argument("--apart", type=float, default=0.5, help="how much the order within a minimal pair counts")
     a.add_argument("--drawn", type=Path, help="messages drawn from patterns, as redalert train --drawn writes them")
-    a.add_argument("--tokens", type=int, default=512, help="of a batch")
-    a.add_argument("--batches", type=int, default=2, help="of a step")
+    a.add_argument("--tokens", type=int, default=256, help="of a batch")
+    a.add_argument("--batches", type=int, default=4, help="of a step")
     a.add_argument("--seed", type=int, default=7)
     a.add_argument("--processes", type=int, default=1, choices=(1, 2), help="more would add gradients in another order")
     a.add_argument("--port", type=int, default=29471, help="over which the processes speak")

@@ -63,17 +63,13 @@ func kindOf(name string) kind {
 type Finder struct {
 	p     *Phrases
 	kinds []kind // by Topic
-	stops map[uint64]bool
 }
 
 // NewFinder makes a Finder of phrase lists.
 func NewFinder(p *Phrases) *Finder {
-	f := &Finder{p: p, stops: map[uint64]bool{}}
+	f := &Finder{p: p}
 	for _, name := range p.Topics() {
 		f.kinds = append(f.kinds, kindOf(name))
-	}
-	for _, w := range []string{"but", "and", "so", "because", "although", "however", "then", "yet", "or"} {
-		f.stops[HashWord(w)] = true
 	}
 	return f
 }
@@ -174,7 +170,7 @@ func (f *Finder) mark(sc *scratch) {
 			continue
 		}
 		for i := m.First + 1; i <= m.Last+reach && int(i) < len(sc.toks); i++ {
-			if sc.toks[i].Flags&FlagClause != 0 || f.stops[sc.toks[i].Hash] {
+			if sc.toks[i].Flags&FlagClause != 0 || f.p.breaks[sc.toks[i].Hash] {
 				break
 			}
 			sc.scope[i] |= bit

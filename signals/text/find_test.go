@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"unicode/utf8"
 
 	"redalert/schemas"
@@ -83,6 +84,21 @@ func checkSpan(t *testing.T, s string, sp schemas.Span) {
 	for _, i := range []int{sp.Start, sp.End} {
 		if i < len(s) && utf8.ValidString(s) && !utf8.RuneStart(s[i]) {
 			t.Fatalf("span %v of %q cuts a rune", sp, s)
+		}
+	}
+}
+
+// TestClauseWordsAreOfALanguage: what ends the reach of a negation stands in the
+// lists of a language, not in the code.
+func TestClauseWordsAreOfALanguage(t *testing.T) {
+	p, err := Compile(fstest.MapFS{"xx.txt": {Data: []byte("[negation]\nnicht\n[clause]\naber|und\n[late]\nverspätet\n")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := NewFinder(p)
+	for s, heard := range map[string]bool{"nicht verspätet": false, "nicht schlimm aber verspätet": true, "nicht schlimm but verspätet": false} {
+		if got := len(f.Find(s)) > 0; got != heard {
+			t.Errorf("%q is heard: %v", s, got)
 		}
 	}
 }

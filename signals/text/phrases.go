@@ -40,7 +40,11 @@ type Phrases struct {
 	words  map[uint64]int32
 	starts [][]int32 // by word: the second slot of each phrase that may begin with it
 	slots  []slot
+	breaks map[uint64]bool // words that begin a new clause, where a negation ends
 }
+
+// clauseSection holds those words, one or more (a|b) a line.
+const clauseSection = "[clause]"
 
 // Topic finds a list by name.
 func (p *Phrases) Topic(name string) (Topic, bool) {
@@ -65,13 +69,14 @@ var Default = sync.OnceValue(func() *Phrases {
 	return p
 })
 
-// Compile reads every *.txt under fsys. A file holds sections "[topic]" with
-// one phrase a line. A phrase is words apart by blanks; a|b means either, a
-// trailing ? makes a word optional, * stands for up to three words, and @name
+// Compile reads every *.txt under fsys, one a language. A file holds sections
+// "[topic]" with one phrase a line, and "[clause]" with the words at which the
+// reach of a negation ends. A phrase is words apart by blanks; a|b means either,
+// a trailing ? makes a word optional, * stands for up to three words, and @name
 // for a list defined by "@name = a|b|c" before in the same file. "#" begins a
 // comment. Errors name file and line.
 func Compile(fsys fs.FS) (*Phrases, error) {
-	c := compiler{p: &Phrases{words: map[uint64]int32{}}}
+	c := compiler{p: &Phrases{words: map[uint64]int32{}, breaks: map[uint64]bool{}}}
 	var files []string
 	err := fs.WalkDir(fsys, ".", func(path string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() && strings.HasSuffix(path, ".txt") {
@@ -147,7 +152,7 @@ func (c *compiler) file(fsys fs.FS, name string) error {
 	defer f.Close()
 	macros := map[string][]string{}
 	topic := Topic(0)
-	in := false
+	in, clause := false, false
 	sc := bufio.NewScanner(f)
 	sc.Buffer(nil, 1<<20)
 	for line := 1; sc.Scan(); line++ {
@@ -155,8 +160,10 @@ func (c *compiler) file(fsys fs.FS, name string) error {
 		s = strings.TrimSpace(s)
 		switch {
 		case s == "":
+		case s == clauseSection:
+			in, clause = true, true
 		case strings.HasPrefix(s, "[") && strings.HasSuffix(s, "]"):
-			topic, in = c.p.topic(s[1:len(s)-1]), true
+			topic, in, clause = c.p.topic(s[1:len(s)-1]), true, false
 		case strings.HasPrefix(s, "@") && strings.Contains(s, " = "):
 			k, v, _ := strings.Cut(s, " = ")
 			alts, err := alternatives(v, macros)
@@ -166,6 +173,10 @@ func (c *compiler) file(fsys fs.FS, name string) error {
 			macros[k] = alts
 		case !in:
 			return fmt.Errorf("%s:%d: a phrase before the first [topic]", name, line)
+		case clause:
+			if err := c.clause(s, macros); err != nil {
+				return fmt.Errorf("%s:%d: %w", name, line, err)
+			}
 		default:
 			if err := c.phrase(s, topic, macros); err != nil {
 				return fmt.Errorf("%s:%d: %w", name, line, err)
@@ -201,6 +212,15 @@ func alternatives(s string, macros map[string][]string) ([]string, error) {
 		}
 	}
 	return out, nil
+}
+
+// clause adds the words of one line of the section [clause].
+func (c *compiler) clause(line string, macros map[string][]string) error {
+	words, err := alternatives(line, macros)
+	for _, w := range words {
+		c.p.breaks[HashWord(w)] = true
+	}
+	return err
 }
 
 // phrase adds one line, once for every choice of its optional words.

@@ -73,7 +73,7 @@ func corpusFigures(b *strings.Builder, o Options, m *text.Cascade) error {
 			all = at
 		}
 	}
-	fmt.Fprintf(b, "\nMinimal pairs of which one is to be flagged: in the right order %.2f, only that one flagged %.2f (of %d).\n\n| category | n | found | rightly named |\n|---|---|---|---|\n",
+	fmt.Fprintf(b, "\nMinimal pairs of which one is to be flagged: in the right order %.2f, only that one flagged %.2f (of %d).\n\nFound: of the messages that both readings say are about it, those whose verdict names it. Rightly named: of the\nverdicts on messages to be flagged that name it, those where at least one reading does.\n\n| category | n | found | rightly named |\n|---|---|---|---|\n",
 		all.PairsOrdered.Value(), all.PairsApart.Value(), all.PairsApart.N)
 	for _, c := range schemas.Categories() {
 		fmt.Fprintf(b, "| %s | %d | %.2f | %.2f |\n", c, all.Recall[c].N, all.Recall[c].Value(), all.Precision[c].Value())

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"redalert/schemas"
@@ -37,6 +38,23 @@ type Message struct {
 
 // Flagged reports whether the message is for review or red: label 1.
 func (m Message) Flagged() bool { return m.Level != schemas.LevelNone }
+
+// About answers how sure it is that the message is about c: 1 where both readings
+// say so, 0.5 where one does, else 0. Where a third reading settled the message,
+// its word stands.
+func (m Message) About(c schemas.Category) float64 {
+	if m.First.Level != m.Second.Level {
+		return oneIf(slices.Contains(m.Categories, c))
+	}
+	return (oneIf(slices.Contains(m.First.Categories, c)) + oneIf(slices.Contains(m.Second.Categories, c))) / 2
+}
+
+func oneIf(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
+}
 
 // Part names the brief that a message was written to: everyday messages are
 // what customers mostly write (requests among them), subtle ones were written to be hard.

@@ -153,3 +153,18 @@ func TestCorpusAgreement(t *testing.T) {
 		}
 	}
 }
+
+// TestAbout: a category that one of two readings names is half sure; where a
+// third reading settled the level, its word stands.
+func TestAbout(t *testing.T) {
+	late, rude, price := schemas.CatLate, schemas.CatRude, schemas.CatPrice
+	red := func(c ...schemas.Category) Label { return Label{Level: schemas.LevelRed, Categories: c} }
+	agreed := Message{Level: schemas.LevelRed, Categories: []schemas.Category{late, rude}, First: red(late, rude), Second: red(price, late)}
+	settled := agreed
+	settled.Second.Level = schemas.LevelReview
+	for c, want := range map[schemas.Category][2]float64{late: {1, 1}, rude: {0.5, 1}, price: {0.5, 0}, schemas.CatOther: {0, 0}} {
+		if a, s := agreed.About(c), settled.About(c); a != want[0] || s != want[1] {
+			t.Errorf("%s: %v where both say red, %v where the level was settled; want %v", c, a, s, want)
+		}
+	}
+}

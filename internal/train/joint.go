@@ -149,8 +149,9 @@ func solve(h [3][3]float64, g [3]float64) (x [3]float64) {
 }
 
 // fitCategories sets each category's threshold where it tells the flagged
-// messages held back that are about it best from those that are not. No category
-// is named for less than a logit of lowestCategory.
+// messages held back that are about it best from those that are not; where only
+// one of two readings says so, nothing is learned. No category is named for less
+// than a logit of lowestCategory.
 func fitCategories(j *text.Joint, enc *encoder.Encoder, rs []reading) {
 	for i, name := range enc.Outputs() {
 		c, ok := cutCategory(name)
@@ -160,14 +161,17 @@ func fitCategories(j *text.Joint, enc *encoder.Encoder, rs []reading) {
 		var said []float32
 		var about []bool
 		for _, r := range rs {
-			if m := r.text.Message; m != nil && m.Flagged() {
-				said, about = append(said, r.logits[i]), append(about, hasCategory(*m, c))
+			if m := r.text.Message; m != nil && m.Flagged() && m.About(c) != inDoubt {
+				said, about = append(said, r.logits[i]), append(about, m.About(c) == 1)
 			}
 		}
 		j.Categories[c] = max(lowestCategory, bestThreshold(said, about))
 	}
 	j.Word = wordThreshold
 }
+
+// inDoubt is Message.About where the two readings differ.
+const inDoubt = 0.5
 
 // missedWeight is how much more it counts to find what a message is about than to
 // name nothing else: a reason too many is read over, one that is missing is not.

@@ -15,8 +15,9 @@ import (
 // Measured is how a model does on a part of the corpus.
 type Measured struct {
 	eval.Report
-	// Flagged messages of a category whose verdict names it, and verdicts that name
-	// it for messages that are to be flagged and are about it.
+	// Messages that both readings say are about a category (Message.About), whose
+	// verdict names it; and verdicts on messages to be flagged that name it, where at
+	// least one reading does, too.
 	Recall, Precision map[schemas.Category]Share
 	// Of pairs in a group of which one is to be flagged and one is not: those
 	// where the first has the higher probability, and where only the first is
@@ -68,12 +69,12 @@ func MeasureCorpus(m signals.TextModel, ms []Message) Measured {
 			if c == schemas.CatOther && len(msg.Categories) > 1 {
 				continue // "other" beside something known says nothing, and is not shown
 			}
-			is, said := slices.Contains(msg.Categories, c), slices.Contains(vs[i].Categories, c)
-			if is {
+			about, said := msg.About(c), slices.Contains(vs[i].Categories, c)
+			if about == 1 {
 				countIn(out.Recall, c, said)
 			}
 			if said && msg.Flagged() {
-				countIn(out.Precision, c, is)
+				countIn(out.Precision, c, about > 0)
 			}
 		}
 	}

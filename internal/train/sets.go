@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"redalert/schemas"
 	"redalert/signals/text"
 )
 
@@ -253,14 +252,4 @@ func trainingPart(sets []Set, without func(Set) bool) []Example {
 		}
 	}
 	return all
-}
-
-// hasCategory reports whether a message is about c.
-func hasCategory(m Message, c schemas.Category) bool {
-	for _, x := range m.Categories {
-		if x == c {
-			return true
-		}
-	}
-	return false
 }

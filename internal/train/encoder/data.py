@@ -7,6 +7,7 @@ import gzip
 import json
 import random
 import zlib
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +33,7 @@ class Example:
     flag: int  # 1: review or red
     question: str = ""
     red: int | None = None
-    categories: frozenset[str] | None = None
+    categories: dict[str, float] | None = None  # how sure it is that it is about each; others 0
     words: list[str] | None = None  # stretches of the text that decide
     group: str = ""
 
@@ -41,6 +42,17 @@ def held_back(group: str) -> bool:
     """Whether a group of the corpus is kept out of training, to calibrate. The
     same as HeldBack in internal/train."""
     return zlib.crc32(group.encode()) % 10 == 0
+
+
+def categories(row: dict) -> dict[str, float]:
+    """What a message of the corpus is about. A category that only one of two
+    readings names counts half; where a third reading settled the message, its word
+    stands."""
+    first, second = row["first"], row["second"]
+    if first["level"] != second["level"]:
+        return dict.fromkeys(row["categories"], 1.0)
+    both = Counter(set(first["categories"])) + Counter(set(second["categories"]))
+    return {c: n / 2 for c, n in both.items()}
 
 
 def corpus(path: Path, part: str = "all", share: float = 1.0) -> list[Example]:
@@ -59,7 +71,7 @@ def corpus(path: Path, part: str = "all", share: float = 1.0) -> list[Example]:
         flag = int(row["level"] != "none")
         out.append(Example(
             row["text"], flag, row["question"], int(row["level"] == "red"),
-            frozenset(row["categories"]), row["words"] if flag else None, group,
+            categories(row), row["words"] if flag else None, group,
         ))
     return out
 

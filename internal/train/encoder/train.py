@@ -102,7 +102,7 @@ def targets(batch: list[Input]) -> torch.Tensor:
         y[row, 0] = i.example.flag
         if i.example.red is not None:
             y[row, 1] = i.example.red
-            y[row, 2:] = torch.tensor([float(c in i.example.categories) for c in data.CATEGORIES])
+            y[row, 2:] = torch.tensor([i.example.categories.get(c, 0.0) for c in data.CATEGORIES])
     return y
 
 

@@ -19,10 +19,14 @@ type learnedRecord struct {
 	Uses         []schemas.LayerUse `json:"uses"`   // newest first
 }
 
-// getLearned answers the layers and which of them scores.
+// getLearned answers the layers and which of them scores: to tokens, managers and
+// owners, as the page does.
 func (s *Server) getLearned(w http.ResponseWriter, r *http.Request) error {
 	if s.Lessons == nil {
 		return alerting.ErrNotFound
+	}
+	if err := managersOnly(r); err != nil {
+		return err
 	}
 	v := learnedRecord{ModelVersion: s.ModelVersion}
 	var err error

@@ -17,6 +17,7 @@ import (
 // Errors of the web itself.
 var (
 	errNoPage      = errors.New("there is no such page")
+	errNoForms     = errors.New("forms are not there yet: this version takes answers by /v1/events, hooks, mail and files")
 	errTooLarge    = errors.New("the request is too large")
 	errCrossOrigin = errors.New("the request came from another web site")
 )
@@ -79,7 +80,7 @@ func statusOf(err error) (status int, code string) {
 		return http.StatusUnauthorized, "unauthorized"
 	case errors.Is(err, auth.ErrBadLink):
 		return http.StatusGone, "link_used"
-	case errors.Is(err, errNoPage), errors.Is(err, alerting.ErrNotFound), errors.Is(err, ingest.ErrNotFound),
+	case errors.Is(err, errNoPage), errors.Is(err, errNoForms), errors.Is(err, alerting.ErrNotFound), errors.Is(err, ingest.ErrNotFound),
 		errors.Is(err, signals.ErrNotFound), errors.Is(err, auth.ErrNotFound):
 		return http.StatusNotFound, "not_found"
 	case errors.Is(err, ingest.ErrUnavailable):
@@ -168,6 +169,9 @@ func describe(status int, err error) (headline, advice string) {
 		}
 		return "Not for your role", sentence(err.Error()) + " Ask an owner of the business if you need it."
 	case http.StatusNotFound:
+		if errors.Is(err, errNoForms) {
+			return "Nothing here", sentence(err.Error())
+		}
 		return "Nothing here", "The page does not exist, or it belongs to a location you do not look after."
 	case http.StatusConflict:
 		if errors.As(err, &conflict) {
@@ -201,4 +205,12 @@ func sentence(s string) string {
 		s += "."
 	}
 	return s
+}
+
+// managersOnly refuses a signed-in person below manager; tokens pass.
+func managersOnly(r *http.Request) error {
+	if _, person := userOf(r); person && !actorOf(r).AtLeast(schemas.RoleManager) {
+		return &roleError{Need: schemas.RoleManager}
+	}
+	return nil
 }

@@ -158,12 +158,13 @@ func TestLearnNow(t *testing.T) {
 
 func TestLearnedAPI(t *testing.T) {
 	s := teaching(t, nil)
-	b := s.as("staff")
-	b.get("/v1/learned").want(t, 200, `"model_version":"text-9","number":0,"pinned":false,"layers":[],"uses":[]`)
+	b, boss := s.as("staff"), s.as("manager")
+	b.get("/v1/learned").want(t, 403)
+	boss.get("/v1/learned").want(t, 200, `"model_version":"text-9","number":0,"pinned":false,"layers":[],"uses":[]`)
 	if _, err := s.st.Lessons().AddLayer(t.Context(), aLayer(true)); err != nil {
 		t.Fatal(err)
 	}
-	b.get("/v1/learned").want(t, 200, `"number":1,"base":"text-9"`, `"accepted":true`)
+	boss.get("/v1/learned").want(t, 200, `"number":1,"base":"text-9"`, `"accepted":true`)
 	put := func(body string) page {
 		req, err := http.NewRequest("PUT", s.srv.URL+"/v1/events/unsure-North/mark", strings.NewReader(body))
 		if err != nil {
@@ -178,8 +179,9 @@ func TestLearnedAPI(t *testing.T) {
 	put(`{"red":"yes"}`).want(t, 400)
 	put(`{}`).want(t, 400)
 	put(`[`).want(t, 400)
-	plain := newSite(t).as("staff")
-	plain.get("/v1/learned").want(t, 404)
+	site := newSite(t)
+	plain := site.as("staff")
+	site.as("manager").get("/v1/learned").want(t, 404)
 	plain.get("/settings/learned").want(t, 403)
 	plain.post("/marks", "event", "e-mail", "red", "yes").want(t, 404)
 }

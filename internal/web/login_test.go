@@ -201,6 +201,7 @@ func TestStrangersSeeNothing(t *testing.T) {
 		b.get(p).want(t, 200)
 	}
 	b.get("/nothing").want(t, 404, "Nothing here")
+	b.get("/f/spring").want(t, 404, "Nothing here", "Forms are not there yet")
 }
 
 func TestSecurityHeaders(t *testing.T) {

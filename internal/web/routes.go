@@ -36,6 +36,7 @@ func (s *Server) routes() []Route {
 		{"GET", "/readyz", AccessOpen, s.readyz},
 		{"GET", "/static/", AccessOpen, s.staticFile},
 		{"GET", "/favicon.ico", AccessOpen, s.favicon},
+		{"", "/f/", AccessOpen, noForms},
 	}
 	if s.Metrics != nil {
 		all = append(all, Route{"GET", "/metrics", AccessOpen, plain(s.Metrics)})
@@ -129,6 +130,9 @@ func plain(h http.Handler) func(http.ResponseWriter, *http.Request) error {
 }
 
 func notFound(http.ResponseWriter, *http.Request) error { return errNoPage }
+
+// noForms answers where forms for customers will be.
+func noForms(http.ResponseWriter, *http.Request) error { return errNoForms }
 
 func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) error {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")

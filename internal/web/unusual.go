@@ -39,8 +39,8 @@ func (s *Server) unusualNotes(r *http.Request) []unusualNote {
 
 // listUnusual answers the notices for programs, and for managers and owners.
 func (s *Server) listUnusual(w http.ResponseWriter, r *http.Request) error {
-	if _, person := userOf(r); person && !actorOf(r).AtLeast(schemas.RoleManager) {
-		return &roleError{Need: schemas.RoleManager}
+	if err := managersOnly(r); err != nil {
+		return err
 	}
 	all, err := s.Unusual.Unusual(r.Context(), visible(actorOf(r)), s.Now())
 	if err != nil {

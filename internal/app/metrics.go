@@ -72,7 +72,7 @@ func (m Metric) histogram(buckets ...float64) prometheus.Histogram {
 	return prometheus.NewHistogram(prometheus.HistogramOpts{Name: m.Name, Help: m.Help, Buckets: buckets})
 }
 
-// storeMetrics reads gauges out of the store when they are scraped, so that
+// storeMetrics reads gauges out of the stores when they are scraped, so that
 // every process tells the same. Labels are names of configured sources: few
 // and bounded.
 type storeMetrics struct {
@@ -82,90 +82,151 @@ type storeMetrics struct {
 	partitionLag, gap                           *prometheus.Desc
 }
 
+func newStoreMetrics(a *App) *storeMetrics {
+	return &storeMetrics{
+		app:         a,
+		scoreLag:    metric("score_lag_events").desc(),
+		alertLag:    metric("alert_lag_notices").desc(),
+		outbox:      metric("outbox_waiting").desc(),
+		accepted:    metric("accepted_total").desc(),
+		quarantined: metric("quarantined_total").desc(),
+		lastSuccess: metric("collector_last_success_timestamp_seconds").desc(),
+		failing:     metric("collector_failing").desc(),
+
+		partitionLag: metric("log_partition_lag").desc(),
+		gap:          metric("log_gap_total").desc(),
+	}
+}
+
 func (a *App) newMetrics() *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	r.MustRegister(
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		&storeMetrics{
-			app:         a,
-			scoreLag:    metric("score_lag_events").desc(),
-			alertLag:    metric("alert_lag_notices").desc(),
-			outbox:      metric("outbox_waiting").desc(),
-			accepted:    metric("accepted_total").desc(),
-			quarantined: metric("quarantined_total").desc(),
-			lastSuccess: metric("collector_last_success_timestamp_seconds").desc(),
-			failing:     metric("collector_failing").desc(),
-
-			partitionLag: metric("log_partition_lag").desc(),
-			gap:          metric("log_gap_total").desc(),
-		})
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newStoreMetrics(a))
 	a.scoring.register(r)
 	a.storing.register(r)
 	return r
 }
 
-// Describe implements prometheus.Collector.
-func (m *storeMetrics) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(m, ch) }
+// Describe implements prometheus.Collector. It asks no store: what only looks
+// something up registers metrics, too, and must not wait for them.
+func (m *storeMetrics) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{m.scoreLag, m.alertLag, m.outbox, m.accepted, m.quarantined, m.lastSuccess, m.failing, m.partitionLag, m.gap} {
+		ch <- d
+	}
+}
 
-// Collect implements prometheus.Collector.
+// scrapeBound is how long a store may take to tell its numbers; Prometheus
+// waits 10 s unless it is told otherwise.
+const scrapeBound = 5 * time.Second
+
+// Collect implements prometheus.Collector. All stores are asked at the same
+// time: one that is silent costs its own numbers alone, whose absence an alert
+// rule notices.
 func (m *storeMetrics) Collect(ch chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	m.gaps(ch)
+	for _, a := range askAll(context.Background(), scrapeBound, m.events, m.notices, m.waiting, m.sources) {
+		if a.err != nil {
+			m.app.Log.Debug("a store did not tell its numbers", "error", a.err)
+		}
+		for _, metric := range a.value {
+			ch <- metric
+		}
 	}
-	if n, err := m.app.Stores.Consumer(scoreGroup).Lag(ctx); err == nil {
-		gauge(m.scoreLag, float64(n))
-	}
-	if n, err := m.app.Stores.AlertReader(alertGroup).AlertLag(ctx); err == nil {
-		gauge(m.alertLag, float64(n))
-	}
-	if n, err := m.app.Stores.Outbox.Waiting(ctx); err == nil {
-		gauge(m.outbox, float64(n))
-	}
+}
+
+func gauge(d *prometheus.Desc, v float64, labels ...string) prometheus.Metric {
+	return prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+}
+
+func counter(d *prometheus.Desc, v float64, labels ...string) prometheus.Metric {
+	return prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, labels...)
+}
+
+// events tells how far the scorers are behind.
+func (m *storeMetrics) events(ctx context.Context) ([]prometheus.Metric, error) {
 	if m.app.Stores.log != nil {
-		m.log(ctx, ch)
+		return m.partitions(ctx, m.scoreLag, kafka.TopicFeedback, scoreGroup)
 	}
-	statuses, err := m.app.Stores.Statuses.Collectors(ctx)
+	n, err := m.app.Stores.Consumer(scoreGroup).Lag(ctx)
 	if err != nil {
-		return
+		return nil, err
 	}
+	return []prometheus.Metric{gauge(m.scoreLag, float64(n))}, nil
+}
+
+// notices tells how far the filers are behind.
+func (m *storeMetrics) notices(ctx context.Context) ([]prometheus.Metric, error) {
+	if m.app.Stores.log != nil {
+		return m.partitions(ctx, m.alertLag, kafka.TopicAlerts, alertGroup)
+	}
+	n, err := m.app.Stores.AlertReader(alertGroup).AlertLag(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return []prometheus.Metric{gauge(m.alertLag, float64(n))}, nil
+}
+
+// partitions tells how far a group is behind in each partition of Kafka and, as
+// total, in all of them.
+func (m *storeMetrics) partitions(ctx context.Context, total *prometheus.Desc, topic, group string) ([]prometheus.Metric, error) {
+	lags, err := m.app.Stores.log.PartitionLags(ctx, topic, group)
+	if err != nil {
+		return nil, err
+	}
+	var all []prometheus.Metric
+	var sum int64
+	for _, p := range lags {
+		sum += p.Lag
+		all = append(all, gauge(m.partitionLag, float64(p.Lag), topic, strconv.Itoa(p.Partition), group))
+	}
+	return append(all, gauge(total, float64(sum))), nil
+}
+
+// waiting tells what the outbox holds.
+func (m *storeMetrics) waiting(ctx context.Context) ([]prometheus.Metric, error) {
+	n, err := m.app.Stores.Outbox.Waiting(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return []prometheus.Metric{gauge(m.outbox, float64(n))}, nil
+}
+
+// sources tells how each source does.
+func (m *storeMetrics) sources(ctx context.Context) (all []prometheus.Metric, err error) {
+	statuses, err := m.app.Stores.Statuses.Collectors(ctx)
 	for _, s := range statuses {
-		m.collector(ch, s)
+		all = append(all, m.source(s)...)
 	}
+	return all, err
 }
 
-// log tells of the partitions of Kafka, where that is the log.
-func (m *storeMetrics) log(ctx context.Context, ch chan<- prometheus.Metric) {
-	log := m.app.Stores.log
-	for topic, group := range map[string]string{kafka.TopicFeedback: scoreGroup, kafka.TopicAlerts: alertGroup} {
-		lags, err := log.PartitionLags(ctx, topic, group)
-		if err != nil {
-			continue // the group's lag is missing too, which an alert rule notices
-		}
-		for _, p := range lags {
-			ch <- prometheus.MustNewConstMetric(m.partitionLag, prometheus.GaugeValue, float64(p.Lag), topic, strconv.Itoa(p.Partition), group)
-		}
-	}
-	lost := map[string]int64{kafka.TopicFeedback: 0, kafka.TopicAlerts: 0}
-	for _, s := range log.Stats() {
-		lost[s.Topic] += s.Lost
-	}
-	for topic, n := range lost {
-		ch <- prometheus.MustNewConstMetric(m.gap, prometheus.CounterValue, float64(n), topic)
-	}
-}
-
-func (m *storeMetrics) collector(ch chan<- prometheus.Metric, s schemas.CollectorStatus) {
-	ch <- prometheus.MustNewConstMetric(m.accepted, prometheus.CounterValue, float64(s.Accepted), s.Name)
-	ch <- prometheus.MustNewConstMetric(m.quarantined, prometheus.CounterValue, float64(s.Quarantined), s.Name)
+func (m *storeMetrics) source(s schemas.CollectorStatus) []prometheus.Metric {
 	failing := 0.0
 	if s.LastError != "" {
 		failing = 1
 	}
-	ch <- prometheus.MustNewConstMetric(m.failing, prometheus.GaugeValue, failing, s.Name)
+	all := []prometheus.Metric{
+		counter(m.accepted, float64(s.Accepted), s.Name),
+		counter(m.quarantined, float64(s.Quarantined), s.Name),
+		gauge(m.failing, failing, s.Name),
+	}
 	if s.LastSuccess != nil {
-		ch <- prometheus.MustNewConstMetric(m.lastSuccess, prometheus.GaugeValue, float64(s.LastSuccess.UnixMilli())/1000, s.Name)
+		all = append(all, gauge(m.lastSuccess, float64(s.LastSuccess.UnixMilli())/1000, s.Name))
+	}
+	return all
+}
+
+// gaps tells what this process's readers of Kafka have lost. It asks nobody.
+func (m *storeMetrics) gaps(ch chan<- prometheus.Metric) {
+	if m.app.Stores.log == nil {
+		return
+	}
+	lost := map[string]int64{kafka.TopicFeedback: 0, kafka.TopicAlerts: 0}
+	for _, s := range m.app.Stores.log.Stats() {
+		lost[s.Topic] += s.Lost
+	}
+	for topic, n := range lost {
+		ch <- counter(m.gap, float64(n), topic)
 	}
 }
 

@@ -1,0 +1,198 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"redalert/alerting"
+	"redalert/ingest"
+	"redalert/internal/kafka"
+	"redalert/internal/memstore"
+	"redalert/schemas"
+	"redalert/signals"
+)
+
+// silentLog takes every question and answers none before its context ends; a
+// deaf one does not even then.
+type silentLog struct {
+	signals.Consumer
+	alerting.AlertReader
+	deaf chan struct{}
+}
+
+func (l silentLog) Lag(ctx context.Context) (int64, error) {
+	if l.deaf != nil {
+		<-l.deaf
+	}
+	<-ctx.Done()
+	return 0, ctx.Err()
+}
+
+func (l silentLog) AlertLag(ctx context.Context) (int64, error) { return l.Lag(ctx) }
+
+// storeNumbers are what the stores of an app over memory tell when they are
+// scraped, by name.
+func storeNumbers(t *testing.T, stores Stores) map[string]float64 {
+	t.Helper()
+	r := prometheus.NewPedanticRegistry()
+	r.MustRegister(newStoreMetrics(&App{Stores: stores, Options: Options{Log: slog.New(slog.DiscardHandler)}}))
+	families, err := r.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			found[f.GetName()] += m.GetGauge().GetValue() + m.GetCounter().GetValue()
+		}
+	}
+	return found
+}
+
+// database answers as a server does: not after the question's context has ended.
+type database struct {
+	alerting.Outbox
+	ingest.Statuses
+}
+
+func (d database) Waiting(ctx context.Context) (int64, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	return d.Outbox.Waiting(ctx)
+}
+
+func (d database) Collectors(ctx context.Context) ([]schemas.CollectorStatus, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return d.Statuses.Collectors(ctx)
+}
+
+func inMemory(t *testing.T) Stores {
+	t.Helper()
+	s := memstore.New()
+	if err := s.Report(t.Context(), schemas.CollectorStatus{Name: "shop", Kind: "webhook", Accepted: 3}); err != nil {
+		t.Fatal(err)
+	}
+	d := database{s.Outbox(), s}
+	return Stores{Consumer: s.Consumer, AlertReader: s.AlertReader, Outbox: d, Statuses: d}
+}
+
+// TestSilentLogHidesNoOtherNumber: what the database tells stands beside a log
+// that hangs, or the rules say that the wrong server is away; and the scrape
+// ends before Prometheus gives it up.
+func TestSilentLogHidesNoOtherNumber(t *testing.T) {
+	for name, deaf := range map[string]bool{"heeds its context": false, "does not": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, log := inMemory(t), silentLog{}
+				if deaf {
+					log.deaf = make(chan struct{})
+					defer close(log.deaf)
+				}
+				s.Consumer = func(string) signals.Consumer { return log }
+				s.AlertReader = func(string) alerting.AlertReader { return log }
+				began := time.Now()
+				found := storeNumbers(t, s)
+				if took := time.Since(began); took > scrapeBound+grace {
+					t.Errorf("the scrape took %v", took)
+				}
+				for _, name := range []string{"redalert_outbox_waiting", "redalert_accepted_total", "redalert_collector_failing"} {
+					if _, ok := found[name]; !ok {
+						t.Errorf("%s is missing; there is %v", name, found)
+					}
+				}
+				for _, name := range []string{"redalert_score_lag_events", "redalert_alert_lag_notices"} {
+					if _, ok := found[name]; ok {
+						t.Errorf("%s is told, and nobody knows it", name)
+					}
+				}
+			})
+		})
+	}
+}
+
+// silentDatabase is the other way round.
+type silentDatabase struct{ alerting.Outbox }
+
+func (silentDatabase) Waiting(ctx context.Context) (int64, error) {
+	<-ctx.Done()
+	return 0, ctx.Err()
+}
+
+func TestSilentDatabaseHidesNoLag(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := inMemory(t)
+		s.Outbox = silentDatabase{}
+		found := storeNumbers(t, s)
+		_, events := found["redalert_score_lag_events"]
+		_, notices := found["redalert_alert_lag_notices"]
+		if _, outbox := found["redalert_outbox_waiting"]; !events || !notices || outbox {
+			t.Errorf("found %v", found)
+		}
+	})
+}
+
+// TestLagsAreAskedForOnce: brokers are asked once a topic and scrape, and the
+// sum agrees with its parts.
+func TestLagsAreAskedForOnce(t *testing.T) {
+	c, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	log, err := kafka.Open(t.Context(), kafka.Config{Brokers: c.ListenAddrs(), Partitions: 2, Replication: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	if err := log.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := log.Publish(t.Context(), []schemas.Event{{ID: "a", CustomerID: "1"}, {ID: "b", CustomerID: "2"}, {ID: "c", CustomerID: "3"}}); err != nil {
+		t.Fatal(err)
+	}
+	var asked atomic.Int64
+	c.ControlKey(int16(kmsg.OffsetFetch), func(kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		asked.Add(1)
+		return nil, nil, false
+	})
+	s := inMemory(t)
+	s.log, s.Consumer, s.AlertReader = log, log.Consumer, log.AlertReader
+	found := storeNumbers(t, s)
+	if n := asked.Load(); n != 2 {
+		t.Errorf("committed offsets were asked for %d times, want once a topic", n)
+	}
+	if found["redalert_score_lag_events"] != 3 || found["redalert_log_partition_lag"] != 3 || found["redalert_alert_lag_notices"] != 0 {
+		t.Errorf("found %v, want three events behind", found)
+	}
+}
+
+// TestRegisteringAsksNoStore: every command registers metrics, also one that
+// only looks something up.
+func TestRegisteringAsksNoStore(t *testing.T) {
+	descs := make(chan *prometheus.Desc, 100)
+	newStoreMetrics(&App{}).Describe(descs) // which has no store to ask
+	close(descs)
+	var told []string
+	for d := range descs {
+		told = append(told, d.String())
+	}
+	for _, name := range []string{"redalert_outbox_waiting", "redalert_score_lag_events", "redalert_log_gap_total"} {
+		if !slices.ContainsFunc(told, func(s string) bool { return strings.Contains(s, `"`+name+`"`) }) {
+			t.Errorf("%s is not described", name)
+		}
+	}
+}

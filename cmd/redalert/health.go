@@ -22,7 +22,8 @@ func healthCmd() *cobra.Command {
 		Use: "health", Short: "Ask a running redalert whether it is well", GroupID: "care", Args: noArgs,
 		Long: `Asks a running server's /healthz and exits with 0 when it answers 200, with 1 and
 the reason otherwise. It opens no store and reads no configuration. /readyz asks
-whether the server can work now: it is not ready while a store is down.
+whether the server can work now: it is not ready while a store is down or silent,
+and names it.
 
 Made for images without a shell, where nothing else could ask.`,
 		Example: "  redalert health\n  redalert health --url http://127.0.0.1:8787/readyz",

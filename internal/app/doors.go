@@ -42,7 +42,7 @@ func (a *App) handler(url string, roles []Role, demo *web.DemoHooks) (http.Handl
 		Settings: s.Settings, Lessons: s.Lessons, Learn: a.Learn, ModelVersion: a.Model.Version(), History: s.History, Records: s.Records, Risks: a.risks(), Unusual: a.unusuals(), Standing: &signals.Standing{Context: s.Context, Now: a.Now}, Quarantine: s.Quarantine,
 		Replay: a.Door.ReplayQuarantined, Blobs: s.Blobs, Statuses: s.Statuses, Digests: a.Digests,
 		SendTestMail: a.sendTestMail(), Business: a.Business, PublicURL: public,
-		TrustedProxies: a.Config.Server.TrustedProxies, Now: a.Now, Log: a.Log, Ready: a.ready,
+		TrustedProxies: a.Config.Server.TrustedProxies, Now: a.Now, Log: a.Log, Ready: a.Stores.Ready,
 		Metrics: a.metricsHere(), Demo: demo,
 	})
 	if err != nil {
@@ -149,9 +149,6 @@ func (a *App) imapConfig(name string) email.Config {
 	}
 	return email.Config{}
 }
-
-// ready fails while the store cannot be written.
-func (a *App) ready(ctx context.Context) error { return a.Stores.Ping(ctx) }
 
 func (a *App) sendTestMail() func(ctx context.Context, to string) error {
 	if a.transport == nil {

@@ -14,6 +14,7 @@ import (
 	"redalert/internal/config"
 	"redalert/internal/kafka"
 	"redalert/internal/sqlite"
+	"redalert/internal/web"
 	"redalert/signals"
 )
 
@@ -145,12 +146,28 @@ func openEmbedded(ctx context.Context, path string) (Stores, error) {
 	}, nil
 }
 
-// Ping answers whether every store can be reached.
-func (s *Stores) Ping(ctx context.Context) error {
+// readyBound is how long the servers may take to answer Ready. With grace it is
+// less than redalert health waits (3 s), so that the reason is told.
+const readyBound = 2400 * time.Millisecond
+
+// Ready answers nil when every server can be used now, and else a *web.NotReady
+// that names those that cannot, and those that have not answered within 2.5 s.
+// All are asked at the same time.
+func (s *Stores) Ready(ctx context.Context) error {
+	var questions []func(context.Context) (struct{}, error)
 	for _, srv := range s.Servers {
-		if err := srv.Ping(ctx); err != nil {
-			return fmt.Errorf("%s: %w", srv.Name, err)
+		questions = append(questions, func(ctx context.Context) (struct{}, error) { return struct{}{}, srv.Ping(ctx) })
+	}
+	var parts []string
+	var why []error
+	for i, a := range askAll(ctx, readyBound, questions...) {
+		if a.err != nil {
+			parts = append(parts, s.Servers[i].Name)
+			why = append(why, fmt.Errorf("%s: %w", s.Servers[i].Name, a.err))
 		}
 	}
-	return nil
+	if len(parts) == 0 {
+		return nil
+	}
+	return &web.NotReady{Parts: parts, Err: errors.Join(why...)}
 }

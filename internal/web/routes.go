@@ -134,27 +134,6 @@ func notFound(http.ResponseWriter, *http.Request) error { return errNoPage }
 // noForms answers where forms for customers will be.
 func noForms(http.ResponseWriter, *http.Request) error { return errNoForms }
 
-func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) error {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, err := w.Write([]byte("ok\n"))
-	return err
-}
-
-// readyz answers 503 with the reason while a part is not able to work.
-func (s *Server) readyz(w http.ResponseWriter, r *http.Request) error {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	if s.Ready != nil {
-		if err := s.Ready(r.Context()); err != nil {
-			s.Log.Warn("not ready", "err", err)
-			w.WriteHeader(http.StatusServiceUnavailable)
-			_, err = w.Write([]byte("not ready\n"))
-			return err
-		}
-	}
-	_, err := w.Write([]byte("ready\n"))
-	return err
-}
-
 func (s *Server) home(w http.ResponseWriter, r *http.Request) error {
 	http.Redirect(w, r, "/triage", http.StatusSeeOther)
 	return nil

@@ -61,7 +61,7 @@ type Deps struct {
 	TrustedProxies []netip.Prefix // peers whose X-Forwarded-For is believed
 	Now            func() time.Time
 	Log            *slog.Logger
-	Ready          func(ctx context.Context) error
+	Ready          func(ctx context.Context) error // see NotReady
 	Metrics        http.Handler
 	Demo           *DemoHooks
 }

@@ -33,6 +33,7 @@ var metricList = []Metric{
 	{"redalert_outbox_waiting", "gauge", "Notifications that are not sent yet.", nil},
 	{"redalert_accepted_total", "counter", "Events accepted, by source.", []string{"source"}},
 	{"redalert_quarantined_total", "counter", "Items put into quarantine, by source.", []string{"source"}},
+	{"redalert_set_aside_total", "counter", "Events and notices that came through the doors and could not be worked off: the scorer (score), the log of events (log) or that of alerts (alert) put them into quarantine. What is tried again counts again.", []string{"stage"}},
 	{"redalert_collector_last_success_timestamp_seconds", "gauge", "When a source was last read without an error.", []string{"source"}},
 	{"redalert_collector_failing", "gauge", "1 while the last attempt to read a source failed.", []string{"source"}},
 
@@ -79,7 +80,7 @@ type storeMetrics struct {
 	app                                         *App
 	scoreLag, alertLag, outbox                  *prometheus.Desc
 	accepted, quarantined, lastSuccess, failing *prometheus.Desc
-	partitionLag, gap                           *prometheus.Desc
+	partitionLag, gap, setAside                 *prometheus.Desc
 }
 
 func newStoreMetrics(a *App) *storeMetrics {
@@ -95,6 +96,7 @@ func newStoreMetrics(a *App) *storeMetrics {
 
 		partitionLag: metric("log_partition_lag").desc(),
 		gap:          metric("log_gap_total").desc(),
+		setAside:     metric("set_aside_total").desc(),
 	}
 }
 
@@ -110,7 +112,7 @@ func (a *App) newMetrics() *prometheus.Registry {
 // Describe implements prometheus.Collector. It asks no store: what only looks
 // something up registers metrics, too, and must not wait for them.
 func (m *storeMetrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.scoreLag, m.alertLag, m.outbox, m.accepted, m.quarantined, m.lastSuccess, m.failing, m.partitionLag, m.gap} {
+	for _, d := range []*prometheus.Desc{m.scoreLag, m.alertLag, m.outbox, m.accepted, m.quarantined, m.lastSuccess, m.failing, m.partitionLag, m.gap, m.setAside} {
 		ch <- d
 	}
 }
@@ -123,7 +125,7 @@ const scrapeBound = 5 * time.Second
 // time: one that is silent costs its own numbers alone, whose absence an alert
 // rule notices.
 func (m *storeMetrics) Collect(ch chan<- prometheus.Metric) {
-	m.gaps(ch)
+	m.here(ch)
 	for _, a := range askAll(context.Background(), scrapeBound, m.events, m.notices, m.waiting, m.sources) {
 		if a.err != nil {
 			m.app.Log.Debug("a store did not tell its numbers", "error", a.err)
@@ -216,17 +218,23 @@ func (m *storeMetrics) source(s schemas.CollectorStatus) []prometheus.Metric {
 	return all
 }
 
-// gaps tells what this process's readers of Kafka have lost. It asks nobody.
-func (m *storeMetrics) gaps(ch chan<- prometheus.Metric) {
+// here tells what this process counts itself. It asks nobody.
+func (m *storeMetrics) here(ch chan<- prometheus.Metric) {
+	ch <- counter(m.setAside, float64(m.app.scoring.aside.Load()), "score")
 	if m.app.Stores.log == nil {
 		return
 	}
 	lost := map[string]int64{kafka.TopicFeedback: 0, kafka.TopicAlerts: 0}
+	unread := map[string]int64{}
 	for _, s := range m.app.Stores.log.Stats() {
 		lost[s.Topic] += s.Lost
+		unread[s.Topic] += s.Broken
 	}
 	for topic, n := range lost {
 		ch <- counter(m.gap, float64(n), topic)
+	}
+	for stage, topic := range map[string]string{"log": kafka.TopicFeedback, "alert": kafka.TopicAlerts} {
+		ch <- counter(m.setAside, float64(unread[topic]), stage)
 	}
 }
 

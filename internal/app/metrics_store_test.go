@@ -2,7 +2,10 @@ package app
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -11,6 +14,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	kafkago "github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -45,7 +49,7 @@ func (l silentLog) AlertLag(ctx context.Context) (int64, error) { return l.Lag(c
 func storeNumbers(t *testing.T, stores Stores) map[string]float64 {
 	t.Helper()
 	r := prometheus.NewPedanticRegistry()
-	r.MustRegister(newStoreMetrics(&App{Stores: stores, Options: Options{Log: slog.New(slog.DiscardHandler)}}))
+	r.MustRegister(newStoreMetrics(&App{Stores: stores, scoring: newScoreMetrics(), Options: Options{Log: slog.New(slog.DiscardHandler)}}))
 	families, err := r.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -144,22 +148,33 @@ func TestSilentDatabaseHidesNoLag(t *testing.T) {
 	})
 }
 
-// TestLagsAreAskedForOnce: brokers are asked once a topic and scrape, and the
-// sum agrees with its parts.
-func TestLagsAreAskedForOnce(t *testing.T) {
+// fakeKafka is a log on brokers in this process.
+func fakeKafka(t *testing.T, partitions int) (*kfake.Cluster, *kafka.Log) {
+	t.Helper()
 	c, err := kfake.NewCluster(kfake.NumBrokers(1))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
-	log, err := kafka.Open(t.Context(), kafka.Config{Brokers: c.ListenAddrs(), Partitions: 2, Replication: 1})
+	t.Cleanup(c.Close)
+	log, err := kafka.Open(t.Context(), kafka.Config{Brokers: c.ListenAddrs(), Partitions: partitions, Replication: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer log.Close()
+	t.Cleanup(func() {
+		if err := log.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	if err := log.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	return c, log
+}
+
+// TestLagsAreAskedForOnce: brokers are asked once a topic and scrape, and the
+// sum agrees with its parts.
+func TestLagsAreAskedForOnce(t *testing.T) {
+	c, log := fakeKafka(t, 2)
 	if err := log.Publish(t.Context(), []schemas.Event{{ID: "a", CustomerID: "1"}, {ID: "b", CustomerID: "2"}, {ID: "c", CustomerID: "3"}}); err != nil {
 		t.Fatal(err)
 	}
@@ -194,5 +209,72 @@ func TestRegisteringAsksNoStore(t *testing.T) {
 		if !slices.ContainsFunc(told, func(s string) bool { return strings.Contains(s, `"`+name+`"`) }) {
 			t.Errorf("%s is not described", name)
 		}
+	}
+}
+
+// TestUnreadableMessagesAreCounted: what the log sets aside went through no
+// door, whose numbers do not tell of it.
+func TestUnreadableMessagesAreCounted(t *testing.T) {
+	c, log := fakeKafka(t, 1)
+	w := &kafkago.Writer{Addr: kafkago.TCP(c.ListenAddrs()...), RequiredAcks: kafkago.RequireAll}
+	defer w.Close()
+	var wrong []kafkago.Message
+	for topic, n := range map[string]int{kafka.TopicFeedback: 2, kafka.TopicAlerts: 1} {
+		for range n {
+			wrong = append(wrong, kafkago.Message{Topic: topic, Value: []byte("no event of ours")})
+		}
+	}
+	sound := schemas.Event{ID: "a", CustomerID: "1"}
+	err := errors.Join(w.WriteMessages(t.Context(), wrong...), log.Publish(t.Context(), []schemas.Event{sound}),
+		log.PublishAlerts(t.Context(), []schemas.Notice{{Event: sound}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	events, err := log.Consumer(scoreGroup).Fetch(t.Context(), 10)
+	if err != nil || len(events.Events) != 1 {
+		t.Fatalf("%v: %v, want the one that can be read", events.Events, err)
+	}
+	notices, err := log.AlertReader(alertGroup).FetchAlerts(t.Context(), 10)
+	if err != nil || len(notices.Notices) != 1 {
+		t.Fatalf("%v: %v, want the one that can be read", notices.Notices, err)
+	}
+	s := inMemory(t)
+	s.log = log
+	r := prometheus.NewRegistry()
+	r.MustRegister(newStoreMetrics(&App{Stores: s, scoring: newScoreMetrics(), Options: Options{Log: slog.New(slog.DiscardHandler)}}))
+	if got, want := byLabel(t, r, "redalert_set_aside_total"), map[string]float64{"score": 0, "log": 2, "alert": 1}; !maps.Equal(got, want) {
+		t.Errorf("set aside: %v, want %v", got, want)
+	}
+}
+
+// byLabel answers a counter's values by its one label.
+func byLabel(t *testing.T, r *prometheus.Registry, name string) map[string]float64 {
+	t.Helper()
+	families, err := r.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]float64{}
+	for _, f := range families {
+		if f.GetName() == name {
+			for _, m := range f.GetMetric() {
+				got[m.GetLabel()[0].GetValue()] = m.GetCounter().GetValue()
+			}
+		}
+	}
+	return got
+}
+
+// TestWhatTheScorerSetsAsideIsCounted, by the real scorer, when history can never
+// keep an event.
+func TestWhatTheScorerSetsAsideIsCounted(t *testing.T) {
+	a := newApp(t, testConfig(t))
+	wrong := schemas.Event{ID: "wrong", Type: schemas.OrderPlaced, Source: "shop", CustomerID: "c1", OccurredAt: time.Now(), CollectedAt: time.Now(),
+		Data: json.RawMessage(`{"order_ref":"w","total":"much"}`)}
+	if err := errors.Join(a.Stores.Signals.Publish(t.Context(), []schemas.Event{wrong}), a.Drain(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	if got := byLabel(t, a.metrics, "redalert_set_aside_total"); !maps.Equal(got, map[string]float64{"score": 1}) {
+		t.Errorf("set aside: %v, want one by the scorer", got)
 	}
 }

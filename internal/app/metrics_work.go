@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,6 +15,7 @@ import (
 type scoreMetrics struct {
 	events, seconds  prometheus.Histogram
 	failures, scored *prometheus.CounterVec
+	aside            atomic.Int64 // events put into quarantine; see storeMetrics
 }
 
 func newScoreMetrics() *scoreMetrics {
@@ -44,8 +46,9 @@ func (m *scoreMetrics) hooks() signals.Hooks {
 			m.events.Observe(float64(events))
 			m.seconds.Observe(took.Seconds())
 		},
-		Verdict: func(_ schemas.Event, v schemas.Verdict) { m.scored.WithLabelValues(string(v.Level)).Inc() },
-		Failed:  func(stage string) { m.failures.WithLabelValues(stage).Inc() },
+		Quarantined: func(n int) { m.aside.Add(int64(n)) },
+		Verdict:     func(_ schemas.Event, v schemas.Verdict) { m.scored.WithLabelValues(string(v.Level)).Inc() },
+		Failed:      func(stage string) { m.failures.WithLabelValues(stage).Inc() },
 	}
 }
 

@@ -146,7 +146,7 @@ func TestAlertsCover(t *testing.T) {
 	}
 	for _, name := range []string{
 		"up", "redalert_score_lag_events", "redalert_alert_lag_notices", "redalert_outbox_waiting",
-		"redalert_quarantined_total", "redalert_collector_failing", "redalert_collector_last_success_timestamp_seconds",
+		"redalert_quarantined_total", "redalert_set_aside_total", "redalert_collector_failing", "redalert_collector_last_success_timestamp_seconds",
 		"redalert_score_failures_total", "redalert_log_gap_total", "redalert_log_partition_lag",
 		"redalert_history_insert_seconds_bucket", "redalert_history_retries_total",
 	} {

@@ -82,6 +82,7 @@ type App struct {
 	metrics   *prometheus.Registry
 	scoring   *scoreMetrics
 	storing   *storeWork
+	sources   *sourceNames      // in labels of metrics
 	unusual   *signals.Unusuals // see unusuals
 	scorers   []*signals.Worker // that Serve runs; Scorer is one of them
 	closers   []closer
@@ -119,7 +120,8 @@ func New(ctx context.Context, cfg config.Config, opt Options) (app *App, err err
 	if err := a.startTracing(ctx); err != nil {
 		return nil, err
 	}
-	a.storing = newStoreWork()
+	a.sources = newSourceNames(a.known)
+	a.storing = newStoreWork(a.sources)
 	a.wireIngest()
 	if err := a.wireSignals(); err != nil {
 		return nil, err

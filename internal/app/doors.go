@@ -138,6 +138,9 @@ func (a *App) kindOf(source string) string {
 	return a.SourceKinds[source]
 }
 
+// known reports whether a source is configured, or the caller's own.
+func (a *App) known(source string) bool { return a.kindOf(source) != "" }
+
 func (a *App) imapConfig(name string) email.Config {
 	for _, m := range a.Config.IMAP {
 		if m.Name == name {

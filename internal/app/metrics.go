@@ -23,6 +23,9 @@ type Metric struct {
 	Labels []string
 }
 
+// bounded ends the help of what has the label source.
+const bounded = ` Of sources that are not configured, the first 200 have their own names and all further ones are "other".`
+
 // metricList is every metric of ours and the only place of their names: what
 // registers one takes it from here, and the dashboard and the alert rules in
 // docs/ may use no other. The two of the log's partitions exist only where the
@@ -31,11 +34,11 @@ var metricList = []Metric{
 	{"redalert_score_lag_events", "gauge", "Accepted events that are not scored yet.", nil},
 	{"redalert_alert_lag_notices", "gauge", "Red events and replies that are not filed yet.", nil},
 	{"redalert_outbox_waiting", "gauge", "Notifications that are not sent yet.", nil},
-	{"redalert_accepted_total", "counter", "Events accepted, by source.", []string{"source"}},
-	{"redalert_quarantined_total", "counter", "Items put into quarantine, by source.", []string{"source"}},
+	{"redalert_accepted_total", "counter", "Events accepted, by source." + bounded, []string{"source"}},
+	{"redalert_quarantined_total", "counter", "Items put into quarantine, by source." + bounded, []string{"source"}},
 	{"redalert_set_aside_total", "counter", "Events and notices that came through the doors and could not be worked off: the scorer (score), the log of events (log) or that of alerts (alert) put them into quarantine. What is tried again counts again.", []string{"stage"}},
-	{"redalert_collector_last_success_timestamp_seconds", "gauge", "When a source was last read without an error.", []string{"source"}},
-	{"redalert_collector_failing", "gauge", "1 while the last attempt to read a source failed.", []string{"source"}},
+	{"redalert_collector_last_success_timestamp_seconds", "gauge", "When a source was last read without an error." + bounded, []string{"source"}},
+	{"redalert_collector_failing", "gauge", "1 while the last attempt to read a source failed." + bounded, []string{"source"}},
 
 	{"redalert_score_batch_events", "histogram", "Events in a scored batch.", nil},
 	{"redalert_score_batch_seconds", "histogram", "From taking a batch to its commit.", nil},
@@ -44,7 +47,7 @@ var metricList = []Metric{
 
 	{"redalert_history_insert_seconds", "histogram", "How long an insert of history took, attempts included.", nil},
 	{"redalert_history_retries_total", "counter", "Inserts of history that were tried again.", nil},
-	{"redalert_duplicates_total", "counter", "Events that had been accepted before and were not taken again, by source.", []string{"source"}},
+	{"redalert_duplicates_total", "counter", "Events that had been accepted before and were not taken again, by source." + bounded, []string{"source"}},
 	{"redalert_log_partition_lag", "gauge", "Messages of the log that a group has not worked off yet.", []string{"topic", "partition", "group"}},
 	{"redalert_log_gap_total", "counter", "Messages of the log that were deleted before they were read.", []string{"topic"}},
 }
@@ -74,8 +77,7 @@ func (m Metric) histogram(buckets ...float64) prometheus.Histogram {
 }
 
 // storeMetrics reads gauges out of the stores when they are scraped, so that
-// every process tells the same. Labels are names of configured sources: few
-// and bounded.
+// every process tells the same. Labels are few and bounded, see sourceNames.
 type storeMetrics struct {
 	app                                         *App
 	scoreLag, alertLag, outbox                  *prometheus.Desc
@@ -196,7 +198,7 @@ func (m *storeMetrics) waiting(ctx context.Context) ([]prometheus.Metric, error)
 // sources tells how each source does.
 func (m *storeMetrics) sources(ctx context.Context) (all []prometheus.Metric, err error) {
 	statuses, err := m.app.Stores.Statuses.Collectors(ctx)
-	for _, s := range statuses {
+	for _, s := range m.app.sources.labelled(statuses) {
 		all = append(all, m.source(s)...)
 	}
 	return all, err

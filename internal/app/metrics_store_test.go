@@ -44,12 +44,20 @@ func (l silentLog) Lag(ctx context.Context) (int64, error) {
 
 func (l silentLog) AlertLag(ctx context.Context) (int64, error) { return l.Lag(ctx) }
 
+// overStores is an app with the metrics alone.
+func overStores(s Stores) *App {
+	a := &App{Stores: s, scoring: newScoreMetrics(), Options: Options{Log: slog.New(slog.DiscardHandler)}}
+	a.sources = newSourceNames(a.known)
+	a.storing = newStoreWork(a.sources)
+	return a
+}
+
 // storeNumbers are what the stores of an app over memory tell when they are
 // scraped, by name.
 func storeNumbers(t *testing.T, stores Stores) map[string]float64 {
 	t.Helper()
 	r := prometheus.NewPedanticRegistry()
-	r.MustRegister(newStoreMetrics(&App{Stores: stores, scoring: newScoreMetrics(), Options: Options{Log: slog.New(slog.DiscardHandler)}}))
+	r.MustRegister(newStoreMetrics(overStores(stores)))
 	families, err := r.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -241,13 +249,13 @@ func TestUnreadableMessagesAreCounted(t *testing.T) {
 	s := inMemory(t)
 	s.log = log
 	r := prometheus.NewRegistry()
-	r.MustRegister(newStoreMetrics(&App{Stores: s, scoring: newScoreMetrics(), Options: Options{Log: slog.New(slog.DiscardHandler)}}))
+	r.MustRegister(newStoreMetrics(overStores(s)))
 	if got, want := byLabel(t, r, "redalert_set_aside_total"), map[string]float64{"score": 0, "log": 2, "alert": 1}; !maps.Equal(got, want) {
 		t.Errorf("set aside: %v, want %v", got, want)
 	}
 }
 
-// byLabel answers a counter's values by its one label.
+// byLabel answers a counter's or gauge's values by its one label.
 func byLabel(t *testing.T, r *prometheus.Registry, name string) map[string]float64 {
 	t.Helper()
 	families, err := r.Gather()
@@ -258,7 +266,7 @@ func byLabel(t *testing.T, r *prometheus.Registry, name string) map[string]float
 	for _, f := range families {
 		if f.GetName() == name {
 			for _, m := range f.GetMetric() {
-				got[m.GetLabel()[0].GetValue()] = m.GetCounter().GetValue()
+				got[m.GetLabel()[0].GetValue()] = m.GetCounter().GetValue() + m.GetGauge().GetValue()
 			}
 		}
 	}

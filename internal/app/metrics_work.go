@@ -57,14 +57,16 @@ type storeWork struct {
 	seconds    prometheus.Histogram
 	retries    prometheus.Counter
 	duplicates *prometheus.CounterVec
+	sources    *sourceNames
 }
 
-func newStoreWork() *storeWork {
+func newStoreWork(sources *sourceNames) *storeWork {
 	retries := metric("history_retries_total")
 	return &storeWork{
 		seconds:    metric("history_insert_seconds").histogram(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 		retries:    prometheus.NewCounter(prometheus.CounterOpts{Name: retries.Name, Help: retries.Help}),
 		duplicates: metric("duplicates_total").counters(),
+		sources:    sources,
 	}
 }
 
@@ -72,7 +74,9 @@ func (m *storeWork) register(r *prometheus.Registry) {
 	r.MustRegister(m.seconds, m.retries, m.duplicates)
 }
 
-func (m *storeWork) duplicate(source string) { m.duplicates.WithLabelValues(source).Inc() }
+func (m *storeWork) duplicate(source string) {
+	m.duplicates.WithLabelValues(m.sources.label(source)).Inc()
+}
 
 // measuredHistory times what the scorer stores. A failed insert is tried again
 // by the scorer, so it counts as a retry.

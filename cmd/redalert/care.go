@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -72,40 +73,50 @@ func doctorCmd() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "doctor", Short: "Try every configured part and say what to do", GroupID: "care", Args: noArgs,
+		Long: `Tries the data folder, the store or each of the three servers, outgoing mail, every
+mailbox, review page and webhook, and says what to do about what fails. A server
+that is away hides no other: each is tried by itself when redalert cannot start.
+Exits with 1 when a check fails.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return f.withApp(cmd, func(a *app.App) error {
-				checks := a.Doctor(cmd.Context())
-				failed := 0
-				for _, c := range checks {
-					if !c.OK {
-						failed++
-					}
-					if !asJSON {
-						mark := "ok  "
-						if !c.OK {
-							mark = "FAIL"
-						}
-						fmt.Fprintf(cmd.OutOrStdout(), "%s  %s: %s\n", mark, c.Name, c.Detail)
-						if c.Advice != "" {
-							fmt.Fprintf(cmd.OutOrStdout(), "      → %s\n", c.Advice)
-						}
-					}
-				}
-				if asJSON {
-					if err := json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{"ok": failed == 0, "checks": checks}); err != nil {
-						return err
-					}
-				}
-				if failed > 0 {
-					return fmt.Errorf("%d of %d checks failed", failed, len(checks))
-				}
-				return nil
-			})
+			cfg, err := f.load()
+			if err != nil {
+				return err
+			}
+			checks, closing := app.Examine(cmd.Context(), cfg, app.Options{Log: logger(cmd, cfg), Version: version})
+			return errors.Join(printChecks(cmd.OutOrStdout(), checks, asJSON), closing)
 		},
 	}
 	f.flags(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the checks as JSON")
 	return cmd
+}
+
+// printChecks answers an error when one of them failed.
+func printChecks(w io.Writer, checks []app.Check, asJSON bool) error {
+	failed := 0
+	for _, c := range checks {
+		mark := "ok  "
+		if !c.OK {
+			failed++
+			mark = "FAIL"
+		}
+		if asJSON {
+			continue
+		}
+		fmt.Fprintf(w, "%s  %s: %s\n", mark, c.Name, c.Detail)
+		if c.Advice != "" {
+			fmt.Fprintf(w, "      → %s\n", c.Advice)
+		}
+	}
+	if asJSON {
+		if err := json.NewEncoder(w).Encode(map[string]any{"ok": failed == 0, "checks": checks}); err != nil {
+			return err
+		}
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d of %d checks failed", failed, len(checks))
+	}
+	return nil
 }
 
 func checkConfigCmd() *cobra.Command {

@@ -208,11 +208,7 @@ func (a *App) wireAlerting() error {
 		},
 		Desk: a.Desk, Reader: s.AlertReader(alertGroup), OpenCasesFor: time.Duration(a.Config.Alerting.OpenCasesFor), Span: a.tracing.Notice, Log: a.Log,
 	})
-	if m := a.Config.SMTP; m != nil {
-		a.transport = mailer.NewSMTP(mailer.Config{
-			Host: m.Host, Port: m.Port, TLS: mailer.TLS(m.TLS), User: m.User, Password: m.Password.Reveal(),
-		})
-	}
+	a.transport = a.mailServer()
 	a.Sender = alerting.NewSender(alerting.SenderConfig{
 		Outbox: s.Outbox, Transport: a.transport, From: from.Address, Now: a.Now, Log: a.Log, Wake: wake,
 	})
@@ -221,6 +217,17 @@ func (a *App) wireAlerting() error {
 		Desk: a.Desk, Lists: s.Lists, Schedule: s.Schedule, Outbox: s.Outbox, Digests: a.Digests, Log: a.Log,
 	})
 	return nil
+}
+
+// mailServer is what outgoing mail leaves by; nil without smtp.
+func (a *App) mailServer() alerting.Transport {
+	m := a.Config.SMTP
+	if m == nil {
+		return nil
+	}
+	return mailer.NewSMTP(mailer.Config{
+		Host: m.Host, Port: m.Port, TLS: mailer.TLS(m.TLS), User: m.User, Password: m.Password.Reveal(),
+	})
 }
 
 // sender is our address in mail. Without smtp nothing leaves, but mail is

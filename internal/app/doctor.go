@@ -26,7 +26,13 @@ func (a *App) Doctor(ctx context.Context) []Check {
 	for _, s := range a.Stores.Servers {
 		checks = append(checks, checkServer(ctx, s))
 	}
-	checks = append(checks, a.checkOwner(ctx), a.checkLink(), a.checkSMTP(ctx))
+	checks = append(append(checks, a.checkOwner(ctx)), a.checkAround(ctx)...)
+	return append(checks, a.checkQuiet(ctx)...)
+}
+
+// checkAround tries what needs no store.
+func (a *App) checkAround(ctx context.Context) []Check {
+	checks := []Check{a.checkLink(), a.checkSMTP(ctx)}
 	for _, m := range a.Config.IMAP {
 		checks = append(checks, a.checkIMAP(ctx, m.Name))
 	}
@@ -36,7 +42,7 @@ func (a *App) Doctor(ctx context.Context) []Check {
 	for _, s := range a.Config.Sources {
 		checks = append(checks, checkSecrets(s.Name, s.WebhookSecretFile))
 	}
-	return append(checks, a.checkQuiet(ctx)...)
+	return checks
 }
 
 func good(name, format string, args ...any) Check {

@@ -130,12 +130,8 @@ func openEmbedded(ctx context.Context, path string) (Stores, error) {
 		Cases: db.Cases(), Lists: db.Lists(), Identities: db, Outbox: db.Outbox(), Schedule: db.Schedule(),
 		Settings: db.Settings(), Lessons: db.Lessons(), People: db.People(), Fits: db,
 		Users: db.Users(), Sessions: db.Sessions(), Tokens: db.Tokens(),
-		Servers: []Server{{
-			Name: "store", Advice: "stop redalert and restore the last backup: redalert restore FILE",
-			Ping:  db.Ping,
-			Check: func(ctx context.Context) (string, error) { return path + " is sound", db.Check(ctx) },
-		}},
-		Where: "data in " + filepath.Dir(path),
+		Servers: []Server{fileServer(path, db)},
+		Where:   "data in " + filepath.Dir(path),
 		Prune: func(ctx context.Context, before time.Time) error {
 			_, err := db.Prune(ctx, before)
 			return err
@@ -144,6 +140,14 @@ func openEmbedded(ctx context.Context, path string) (Stores, error) {
 		Backup:    db.Backup,
 		closers:   []closer{{"store", db.Close}},
 	}, nil
+}
+
+const adviceFile = "stop redalert and restore the last backup: redalert restore FILE"
+
+func fileServer(path string, db *sqlite.DB) Server {
+	return Server{Name: "store", Advice: adviceFile, Ping: db.Ping, Check: func(ctx context.Context) (string, error) {
+		return path + " is sound", db.Check(ctx)
+	}}
 }
 
 // readyBound is how long the servers may take to answer Ready. With grace it is

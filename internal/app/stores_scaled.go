@@ -97,22 +97,34 @@ func openServers(ctx context.Context, cfg config.Config, opt Options) (s servers
 		return err
 	}
 	s.Exclusive = pg.Exclusive
-	s.Servers = []Server{
-		{Name: "postgres", Advice: "check postgres.url and that the server runs; redalert migrate creates what is missing", Ping: pg.Ping,
-			Check: func(ctx context.Context) (string, error) {
-				return pg.Where() + " answers, is durable and at this version's schema", pg.Check(ctx)
-			}},
-		{Name: "clickhouse", Advice: "check clickhouse.addr, user and password; redalert migrate creates what is missing", Ping: ch.Ping,
-			Check: func(ctx context.Context) (string, error) {
-				version, err := ch.Check(ctx)
-				return cfg.ClickHouse.Addr + " answers (version " + version + ") and is at this version's schema", err
-			}},
-		{Name: "kafka", Advice: "check kafka.brokers, tls and sasl; redalert migrate creates what is missing", Ping: log.Ping,
-			Check: func(ctx context.Context) (string, error) {
-				return strings.Join(cfg.Kafka.Brokers, ", ") + " answers, the topics are as configured", log.Check(ctx)
-			}},
-	}
+	s.Servers = []Server{postgresServer(pg), clickHouseServer(cfg, ch), kafkaServer(cfg, log)}
 	return s, nil
+}
+
+// What to do when one of the servers fails.
+const (
+	advicePostgres   = "check postgres.url and that the server runs; redalert migrate creates what is missing"
+	adviceClickHouse = "check clickhouse.addr, user and password; redalert migrate creates what is missing"
+	adviceKafka      = "check kafka.brokers, tls and sasl; redalert migrate creates what is missing"
+)
+
+func postgresServer(pg *postgres.DB) Server {
+	return Server{Name: "postgres", Advice: advicePostgres, Ping: pg.Ping, Check: func(ctx context.Context) (string, error) {
+		return pg.Where() + " answers, is durable and at this version's schema", pg.Check(ctx)
+	}}
+}
+
+func clickHouseServer(cfg config.Config, ch *clickhouse.DB) Server {
+	return Server{Name: "clickhouse", Advice: adviceClickHouse, Ping: ch.Ping, Check: func(ctx context.Context) (string, error) {
+		version, err := ch.Check(ctx)
+		return cfg.ClickHouse.Addr + " answers (version " + version + ") and is at this version's schema", err
+	}}
+}
+
+func kafkaServer(cfg config.Config, log *kafka.Log) Server {
+	return Server{Name: "kafka", Advice: adviceKafka, Ping: log.Ping, Check: func(ctx context.Context) (string, error) {
+		return strings.Join(cfg.Kafka.Brokers, ", ") + " answers, the topics are as configured", log.Check(ctx)
+	}}
 }
 
 func (s *Stores) onClose(name string, f func() error) {

@@ -112,7 +112,9 @@ func Open(_ context.Context, c Config) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &DB{c: c, conn: conn, writer: rand.Uint64()}, nil
+	d := &DB{c: c, conn: conn, aliases: aliases{asking: make(chan struct{}, 1)}, writer: rand.Uint64()}
+	d.aliases.done()
+	return d, nil
 }
 
 // connect prepares connections to a database of the server; none is opened yet.

@@ -6,6 +6,8 @@ import (
 
 	kafkago "github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kfake"
+
+	"redalert/ingest"
 )
 
 // onThree opens a log on three brokers, without its topics.
@@ -69,6 +71,34 @@ func checkSays(t *testing.T, l *Log, words ...string) {
 			t.Errorf("Check: %v does not say %q", err, w)
 		}
 	}
+}
+
+// TestCopiesOfNewTopics: with three copies an acknowledged event is on two
+// brokers; with two, one broker may be down, and writing goes on.
+func TestCopiesOfNewTopics(t *testing.T) {
+	for copies, inSync := range map[int]int64{2: 1, 3: 2} {
+		l := onThree(t, copies)
+		for range 2 {
+			mustMigrate(t, l)
+			copiesAre(t, l, copies, inSync)
+			checkSays(t, l)
+		}
+		publish(t, l, events("e", 3, 1))
+		if b := fetchSome(t, l.Consumer("g"), 10); len(b.Events) != 3 {
+			t.Errorf("%d copies: %d events", copies, len(b.Events))
+		}
+	}
+}
+
+func TestMoreCopiesThanBrokers(t *testing.T) {
+	l := onThree(t, 4)
+	err := l.Migrate(t.Context())
+	for _, w := range []string{"4 copies are configured, more than there are brokers", TopicFeedback, TopicAlerts, ingest.ErrUnavailable.Error()} {
+		if err == nil || !strings.Contains(err.Error(), w) {
+			t.Errorf("Migrate: %v does not say %q", err, w)
+		}
+	}
+	checkSays(t, l, "it is missing")
 }
 
 // TestTopicsOfAnOperator: three copies and the default of min.insync.replicas

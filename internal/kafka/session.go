@@ -33,8 +33,8 @@ type partition struct {
 	id        int
 	entries   []*entry // from committed on, rising
 	bytes     int
-	committed int64     // the next offset that is not committed; below 0: not known yet
-	next      int64     // the next offset to read; below 0: from the start of the log
+	committed int64     // the next offset that is not committed; below 0: none is
+	next      int64     // the next offset to read, behind all entries; below 0: from the start of the log
 	read      time.Time // when something was last read in this session; zero for never
 }
 
@@ -74,7 +74,9 @@ type batch struct {
 }
 
 // take answers the oldest entries, one from each partition in turn. It removes
-// nothing. The caller holds m.mu.
+// nothing. Of a partition whose entries are all in the batch, it commits whatever
+// was read: what lies between the last of them and next is no event, or lost. The
+// caller holds m.mu.
 func (s *session) take(limit int) *batch {
 	b := &batch{s: s, upto: map[int]int64{}}
 	size, open := 0, len(s.parts)
@@ -95,6 +97,11 @@ func (s *session) take(limit int) *batch {
 		if !e.broken {
 			b.refs = append(b.refs, ref{p, e})
 			size += len(e.value)
+		}
+	}
+	for k, p := range s.parts {
+		if at[k] >= len(p.entries) && p.next > p.committed {
+			b.upto[p.id] = p.next
 		}
 	}
 	return b

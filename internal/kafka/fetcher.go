@@ -120,6 +120,7 @@ func (s *session) locate(ctx context.Context, n *connections, p *partition) erro
 	switch {
 	case cut:
 		p.entries, p.bytes, p.committed = nil, 0, first-1
+		s.cuts++
 	case p.next < 0:
 		p.committed = first
 	}

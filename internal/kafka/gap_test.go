@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	kafkago "github.com/segmentio/kafka-go"
 )
 
 // committedAt waits until the group has committed so far in partition 0. Fetch is
@@ -115,4 +117,43 @@ func TestTakeCommitsNoMoreThanItHandsOut(t *testing.T) {
 			t.Errorf("limit %d: %d entries, offsets %v, want %v", limit, len(b.refs), b.upto, want)
 		}
 	}
+}
+
+// TestCutWhileABatchIsWorkedOn: the topic is made anew meanwhile. The batch is of
+// the log of before; its commit must not move the group beyond the new events.
+func TestCutWhileABatchIsWorkedOn(t *testing.T) {
+	var said captured
+	c := fake(t)
+	cfg := config(c.ListenAddrs()[0])
+	cfg.Log = said.log()
+	l := open(t, cfg)
+	publish(t, l, events("old", 20, 1))
+	b := fetchSome(t, l.Consumer("g"), 100)
+	remake(t, l)
+	eventually(t, "the cut is noticed", 30*time.Second, func() bool { return said.has("ALARM: the log was cut") })
+	publish(t, second(t, l, nil), events("new", 5, 1))
+	eventually(t, "the new events are read", 30*time.Second, func() bool { return statsOf(t, l, "g").Fetched == 25 })
+	if err := b.Commit(t.Context()); !errors.Is(err, ErrStale) {
+		t.Errorf("commit of a batch from before the cut: %v, want ErrStale", err)
+	}
+	if seen := drain(t, l.Consumer("g"), 5); seen["new000000"] == 0 {
+		t.Errorf("read were %v", seen)
+	}
+	if at := committedBy(t, l, "g")[0]; at != 5 {
+		t.Errorf("committed up to %d, want 5", at)
+	}
+}
+
+// remake deletes the log of events and makes it anew, empty.
+func remake(t *testing.T, l *Log) {
+	t.Helper()
+	name := l.cfg.Prefix + TopicFeedback
+	res, err := l.conns.client.DeleteTopics(t.Context(), &kafkago.DeleteTopicsRequest{Topics: []string{name}})
+	if err == nil {
+		err = res.Errors[name]
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustMigrate(t, second(t, l, nil))
 }

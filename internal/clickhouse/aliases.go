@@ -56,19 +56,30 @@ func (d *DB) follow(ctx context.Context) error {
 		a.learn(rows)
 		a.version, a.loaded = version, true
 	}
-	rows, next, err := d.c.Aliases.AliasesSince(ctx, a.version)
-	if err != nil {
-		return fmt.Errorf("ask for new aliases: %w", err)
+	for {
+		rows, next, err := d.c.Aliases.AliasesSince(ctx, a.version)
+		if err != nil {
+			return fmt.Errorf("ask for new aliases: %w", err)
+		}
+		if err := d.takeOver(ctx, rows); err != nil {
+			return fmt.Errorf("aliases: %w", err)
+		}
+		if a.version = max(a.version, next); len(rows) == 0 {
+			return nil
+		}
 	}
-	// In order of version, so that a chunk vouches for all below it.
+}
+
+// takeOver stores aliases and learns them. In order of version, so that a chunk
+// vouches for all below it.
+func (d *DB) takeOver(ctx context.Context, rows []schemas.Alias) error {
 	slices.SortFunc(rows, func(x, y schemas.Alias) int { return int(min(max(x.Version-y.Version, -1), 1)) })
 	for chunk := range slices.Chunk(rows, aliasChunk) {
 		if err := d.insert(ctx, aliasesTable, aliasColumns(chunk)); err != nil {
-			return fmt.Errorf("aliases: %w", err)
+			return err
 		}
 	}
-	a.learn(rows)
-	a.version = max(a.version, next)
+	d.aliases.learn(rows)
 	return nil
 }
 

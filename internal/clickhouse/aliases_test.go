@@ -14,6 +14,7 @@ import (
 // aliasTable is a customers store; it keeps the versions it was asked for.
 type aliasTable struct {
 	rows  []schemas.Alias
+	page  int // rows answered at once; 0 = all
 	asked []int64
 	err   error
 }
@@ -24,7 +25,11 @@ func (a *aliasTable) set(id, canonical string) {
 
 func (a *aliasTable) AliasesSince(_ context.Context, version int64) ([]schemas.Alias, int64, error) {
 	a.asked = append(a.asked, version)
-	return a.rows[version:], int64(len(a.rows)), a.err
+	next := int64(len(a.rows))
+	if a.page > 0 {
+		next = min(next, version+int64(a.page))
+	}
+	return a.rows[version:next], next, a.err
 }
 
 // TestAliases: an alias made before a query counts in it, in every process, also
@@ -131,5 +136,21 @@ func TestAliasesSilent(t *testing.T) {
 	close(store.let)
 	if err := <-first; err == nil || errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("the call that waited: %v", err)
+	}
+}
+
+// TestAliasesOfManyAnswers: a customers store that does not answer all aliases at
+// once is asked until it has.
+func TestAliasesOfManyAnswers(t *testing.T) {
+	people := &aliasTable{page: 2}
+	c := database(t, servertest.ClickHouse(t))
+	c.Aliases = people
+	d := connect(t, c)
+	for _, id := range []string{"a", "b", "c", "d", "e"} {
+		mustStore(t, d, placed("order of "+id, id, 10, noon))
+		people.set(id, "now")
+	}
+	if m, err := d.Totals(t.Context(), []string{"now"}); err != nil || m["now"].Revenue != 50 {
+		t.Errorf("totals %+v, %v; want 50", m["now"], err)
 	}
 }

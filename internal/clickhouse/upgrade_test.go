@@ -128,32 +128,14 @@ func TestUpgradeFromEverySchema(t *testing.T) {
 	exec(t, newest, "INSERT INTO claims VALUES ('m00000', '{}', now64(3))")
 	for from := 1; from < len(known); from++ {
 		t.Run(known[from-1].name, func(t *testing.T) {
-			c := database(t, servertest.ClickHouse(t))
-			c.Aliases = people
-			d := created(t, c)
-			if err := d.migrate(t.Context(), known[:from]); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := d.Check(t.Context()); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("schema %d of %d", from, len(known))) {
-				t.Errorf("doctor before: %v", err)
-			}
-			there := copyRows(t, d, newest)
-			rival(t, d)
-			for range 2 {
-				if err := d.Migrate(t.Context()); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if v, err := d.schema(t.Context()); err != nil || v != len(known) {
-				t.Fatalf("schema %d, %v; want %d", v, err, len(known))
-			}
+			d, there := upgraded(t, people, known[:from], newest)
 			for _, tb := range there {
 				if n, want := rowsIn(t, d, tb), rowsIn(t, newest, tb); n != want || n == 0 {
 					t.Errorf("%d rows of %s, want %d", n, tb.name, want)
 				}
 			}
 			tips := from >= 6 // the step that keeps them
-			if from > 1 {
+			if from > 1 {     // orders are kept
 				checkTold(t, d, tips, want)
 			}
 			checkReplay(t, d, scored)
@@ -164,6 +146,33 @@ func TestUpgradeFromEverySchema(t *testing.T) {
 			checkReplay(t, d, scored)
 		})
 	}
+}
+
+// upgraded makes a database of an earlier version, fills the tables it has with
+// what the newest holds, and brings it to the newest.
+func upgraded(t *testing.T, people *aliasTable, earlier []migration, newest *DB) (d *DB, there []table) {
+	t.Helper()
+	c := database(t, servertest.ClickHouse(t))
+	c.Aliases = people
+	d = created(t, c)
+	if err := d.migrate(t.Context(), earlier); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Check(t.Context()); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("schema %d of ", len(earlier))) {
+		t.Errorf("doctor before: %v", err)
+	}
+	there = copyRows(t, d, newest)
+	rival(t, d)
+	for range 2 {
+		if err := d.Migrate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := newest.schema(t.Context())
+	if v, verr := d.schema(t.Context()); err != nil || verr != nil || v != want {
+		t.Fatalf("schema %d, %v %v; want %d", v, err, verr, want)
+	}
+	return d, there
 }
 
 func checkTold(t *testing.T, d *DB, tips bool, want map[bool]string) {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"sync"
 	"time"
 
 	"redalert/schemas"
@@ -228,7 +227,7 @@ type Standing struct {
 	Context Context
 	Now     func() time.Time
 
-	mu        sync.Mutex
+	asking    turn // of whoever reads and writes what follows
 	at        time.Time
 	value     int64
 	customers int
@@ -243,13 +242,16 @@ func (s *Standing) P90(ctx context.Context) (value int64, customers int, err err
 	if s == nil {
 		return 0, 0, nil
 	}
+	const what = "where the highest value begins"
 	now := s.Now()
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	if err := s.asking.take(ctx); err != nil {
+		return 0, 0, fmt.Errorf("%s: another asks history: %w", what, err)
+	}
+	defer s.asking.give()
 	if age := now.Sub(s.at); age < 0 || age > standingFor {
 		value, customers, err := s.Context.RevenueP90(ctx, now)
 		if err != nil {
-			return 0, 0, fmt.Errorf("where the highest value begins: %w", err)
+			return 0, 0, fmt.Errorf("%s: %w", what, err)
 		}
 		s.value, s.customers, s.at = value, customers, now
 	}

@@ -40,7 +40,7 @@ type Unusuals struct {
 
 	mu      sync.Mutex
 	last    *groupCounts // nil before the first answer
-	reading sync.Mutex   // held by the one that asks history
+	reading turn         // held by the one that asks history
 }
 
 // groupCounts is what history answered at an instant, and what follows from it
@@ -103,11 +103,13 @@ func (u *Unusuals) fresh(ctx context.Context, at time.Time) (*groupCounts, error
 		return last, nil
 	}
 	if last == nil {
-		u.reading.Lock()
-	} else if !u.reading.TryLock() {
+		if err := u.reading.take(ctx); err != nil {
+			return nil, fmt.Errorf("count groups of alerts: another asks history: %w", err)
+		}
+	} else if !u.reading.tryTake() {
 		return last, nil
 	}
-	defer u.reading.Unlock()
+	defer u.reading.give()
 	if last, good := u.known(day, at); good {
 		return last, nil
 	}

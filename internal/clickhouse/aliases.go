@@ -12,26 +12,42 @@ import (
 // aliases is what this process knows of the alias table. The same rows stand in
 // the table aliases, for queries that map ids where the data is.
 type aliases struct {
-	sync    sync.Mutex // one asks at a time, so that version never goes back
-	loaded  bool
-	version int64 // everything up to it is known here and stands in the table
+	asking  chan struct{} // holds one token: one asks at a time, so that version never goes back
+	loaded  bool          // whoever has the token reads and writes this,
+	version int64         // and this: everything up to it is known here and stands in the table
 
 	mu        sync.RWMutex
 	canonical map[string]string              // id → present id
 	others    map[string]map[string]struct{} // present id → ids given out before
 }
 
+// begin waits for the right to ask, at most until ctx ends: whoever has it waits
+// for two servers, and either may be silent. After nil, done must be called.
+func (a *aliases) begin(ctx context.Context) error {
+	select {
+	case <-a.asking:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for another call that asks for aliases: %w", ctx.Err())
+	}
+}
+
+func (a *aliases) done() { a.asking <- struct{}{} }
+
 // aliasChunk bounds the rows of one insert.
 const aliasChunk = 100_000
 
 // follow brings aliases up to date: an alias made before a query counts in it.
+// It ends with ctx, also while another call asks.
 func (d *DB) follow(ctx context.Context) error {
 	if d.c.Aliases == nil {
 		return nil
 	}
 	a := &d.aliases
-	a.sync.Lock()
-	defer a.sync.Unlock()
+	if err := a.begin(ctx); err != nil {
+		return err
+	}
+	defer a.done()
 	if !a.loaded {
 		rows, version, err := d.storedAliases(ctx)
 		if err != nil {
@@ -40,19 +56,30 @@ func (d *DB) follow(ctx context.Context) error {
 		a.learn(rows)
 		a.version, a.loaded = version, true
 	}
-	rows, next, err := d.c.Aliases.AliasesSince(ctx, a.version)
-	if err != nil {
-		return fmt.Errorf("ask for new aliases: %w", err)
+	for {
+		rows, next, err := d.c.Aliases.AliasesSince(ctx, a.version)
+		if err != nil {
+			return fmt.Errorf("ask for new aliases: %w", err)
+		}
+		if err := d.takeOver(ctx, rows); err != nil {
+			return fmt.Errorf("aliases: %w", err)
+		}
+		if a.version = max(a.version, next); len(rows) == 0 {
+			return nil
+		}
 	}
-	// In order of version, so that a chunk vouches for all below it.
+}
+
+// takeOver stores aliases and learns them. In order of version, so that a chunk
+// vouches for all below it.
+func (d *DB) takeOver(ctx context.Context, rows []schemas.Alias) error {
 	slices.SortFunc(rows, func(x, y schemas.Alias) int { return int(min(max(x.Version-y.Version, -1), 1)) })
 	for chunk := range slices.Chunk(rows, aliasChunk) {
 		if err := d.insert(ctx, aliasesTable, aliasColumns(chunk)); err != nil {
-			return fmt.Errorf("aliases: %w", err)
+			return err
 		}
 	}
-	a.learn(rows)
-	a.version = max(a.version, next)
+	d.aliases.learn(rows)
 	return nil
 }
 

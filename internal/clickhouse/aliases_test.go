@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"redalert/internal/servertest"
 	"redalert/schemas"
@@ -13,6 +14,7 @@ import (
 // aliasTable is a customers store; it keeps the versions it was asked for.
 type aliasTable struct {
 	rows  []schemas.Alias
+	page  int // rows answered at once; 0 = all
 	asked []int64
 	err   error
 }
@@ -23,7 +25,11 @@ func (a *aliasTable) set(id, canonical string) {
 
 func (a *aliasTable) AliasesSince(_ context.Context, version int64) ([]schemas.Alias, int64, error) {
 	a.asked = append(a.asked, version)
-	return a.rows[version:], int64(len(a.rows)), a.err
+	next := int64(len(a.rows))
+	if a.page > 0 {
+		next = min(next, version+int64(a.page))
+	}
+	return a.rows[version:next], next, a.err
 }
 
 // TestAliases: an alias made before a query counts in it, in every process, also
@@ -84,5 +90,67 @@ func TestAliases(t *testing.T) {
 	people.err = errors.New("no answer")
 	if _, err := one.Totals(t.Context(), []string{"mail"}); !errors.Is(err, people.err) {
 		t.Errorf("without the customers store: %v", err)
+	}
+}
+
+// silentAliases is a customers store that does not answer until it is let go.
+type silentAliases struct{ asked, let chan struct{} }
+
+func (a silentAliases) AliasesSince(_ context.Context, version int64) ([]schemas.Alias, int64, error) {
+	a.asked <- struct{}{}
+	<-a.let
+	return nil, version, errors.New("it was let go")
+}
+
+// TestAliasesSilent: while one call waits for a customers store that is silent,
+// every other ends with its own context.
+func TestAliasesSilent(t *testing.T) {
+	store := silentAliases{make(chan struct{}, 9), make(chan struct{})}
+	d, err := Open(t.Context(), Config{Addr: "127.0.0.1:1", Database: "x", Aliases: store})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	d.aliases.loaded = true // there is no server to read them from
+	totals := func(ctx context.Context) error {
+		_, err := d.Totals(ctx, []string{"c"})
+		return err
+	}
+	first := make(chan error, 1)
+	go func() { first <- totals(context.WithoutCancel(t.Context())) }()
+	<-store.asked
+	for what, call := range map[string]func(context.Context) error{"Totals": totals, "ForgetAliases": d.ForgetAliases} {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		ended := make(chan error, 1)
+		go func() { ended <- call(ctx) }()
+		select {
+		case err := <-ended:
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s: %v, want its context's error", what, err)
+			}
+		case <-time.After(time.Second):
+			t.Errorf("%s still waits a second later", what)
+		}
+		cancel()
+	}
+	close(store.let)
+	if err := <-first; err == nil || errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the call that waited: %v", err)
+	}
+}
+
+// TestAliasesOfManyAnswers: a customers store that does not answer all aliases at
+// once is asked until it has.
+func TestAliasesOfManyAnswers(t *testing.T) {
+	people := &aliasTable{page: 2}
+	c := database(t, servertest.ClickHouse(t))
+	c.Aliases = people
+	d := connect(t, c)
+	for _, id := range []string{"a", "b", "c", "d", "e"} {
+		mustStore(t, d, placed("order of "+id, id, 10, noon))
+		people.set(id, "now")
+	}
+	if m, err := d.Totals(t.Context(), []string{"now"}); err != nil || m["now"].Revenue != 50 {
+		t.Errorf("totals %+v, %v; want 50", m["now"], err)
 	}
 }

@@ -34,10 +34,11 @@ var (
 )
 
 // Aliases is where customer ids given out before are mapped to the present
-// ones: the customers store. AliasesSince answers every alias changed after
-// version, which is 0 or a next answered before, and the version to ask from
-// the next time. No row with a version up to next may turn up later. It is
-// asked before every query, so an answer of "nothing new" must be cheap.
+// ones: the customers store. AliasesSince answers aliases changed after version,
+// which is 0 or a next answered before, and the version to ask from the next
+// time; it may not answer all at once, and is asked until it answers none. No row
+// with a version up to next may turn up later. It is asked before every query, so
+// an answer of "nothing new" must be cheap.
 type Aliases interface {
 	AliasesSince(ctx context.Context, version int64) (rows []schemas.Alias, next int64, err error)
 }
@@ -112,7 +113,9 @@ func Open(_ context.Context, c Config) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &DB{c: c, conn: conn, writer: rand.Uint64()}, nil
+	d := &DB{c: c, conn: conn, aliases: aliases{asking: make(chan struct{}, 1)}, writer: rand.Uint64()}
+	d.aliases.done()
+	return d, nil
 }
 
 // connect prepares connections to a database of the server; none is opened yet.

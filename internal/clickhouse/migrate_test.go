@@ -67,44 +67,6 @@ func count(t testing.TB, d *DB, of string) (n uint64) {
 	return n
 }
 
-// TestUpgradeFromTheFirstSchema: what a database of the first version holds is
-// there at the newest, and orders and trends work on it.
-func TestUpgradeFromTheFirstSchema(t *testing.T) {
-	d := created(t, database(t, servertest.ClickHouse(t)))
-	known, err := migrations()
-	if err != nil || len(known) < 2 {
-		t.Fatalf("%d migrations, %v", len(known), err)
-	}
-	if err := d.migrate(t.Context(), known[:1]); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := d.Check(t.Context()); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("schema 1 of %d", len(known))) {
-		t.Errorf("doctor at the first schema: %v", err)
-	}
-	b, err := newBatch(mails("m", 3))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := d.insertEvents(t.Context(), b.rows, 1); err != nil {
-		t.Fatal(err)
-	}
-	for range 2 {
-		if err := d.Migrate(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if v, err := d.schema(t.Context()); err != nil || v != len(known) {
-		t.Fatalf("schema %d, %v; want %d", v, err, len(known))
-	}
-	mustStore(t, d, append(mails("m", 4), placed("1", "c", 500, noon))...)
-	if n := count(t, d, "events FINAL"); n != 5 {
-		t.Errorf("%d events, want 5", n)
-	}
-	if m, err := d.Totals(t.Context(), []string{"c"}); err != nil || m["c"].Revenue != 500 {
-		t.Errorf("totals %v, %v", m, err)
-	}
-}
-
 // TestMigrateCutOffAndAtOnce: a migration that stopped in the middle, and several
 // processes that migrate at once, end at the newest schema.
 func TestMigrateCutOffAndAtOnce(t *testing.T) {

@@ -32,8 +32,10 @@ func (d *DB) ClearHistory(ctx context.Context) error {
 // use the database meanwhile.
 func (d *DB) ForgetAliases(ctx context.Context) error {
 	a := &d.aliases
-	a.sync.Lock()
-	defer a.sync.Unlock()
+	if err := a.begin(ctx); err != nil {
+		return unavailable("forget aliases", err)
+	}
+	defer a.done()
 	var n uint64
 	if err := d.conn.QueryRow(ctx, "SELECT count() FROM aliases").Scan(&n); err != nil {
 		return unavailable("look for aliases", err)

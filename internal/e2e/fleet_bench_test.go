@@ -57,8 +57,9 @@ func ms(all []time.Duration, percent int) float64 {
 	return float64(all[min(len(all)-1, len(all)*percent/100)].Microseconds()) / 1000
 }
 
+// writer writes to a topic of the fleet's, named without its prefix.
 func (f *fleet) writer(topic string) *kafkago.Writer {
-	return &kafkago.Writer{Addr: kafkago.TCP(f.kafka.Addr), Topic: topic, RequiredAcks: kafkago.RequireAll, Balancer: &kafkago.Hash{},
+	return &kafkago.Writer{Addr: kafkago.TCP(f.kafka.Addr), Topic: f.prefix + topic, RequiredAcks: kafkago.RequireAll, Balancer: &kafkago.Hash{},
 		BatchSize: 2000, BatchBytes: 1 << 20, BatchTimeout: time.Millisecond, AllowAutoTopicCreation: true}
 }
 
@@ -72,7 +73,7 @@ func (f *fleet) bareLine(b *testing.B) func() time.Duration {
 	}
 	eventually(b, 30*time.Second, "the topic exists", func() bool { return out.WriteMessages(b.Context(), critical()) == nil })
 	// A group that is joined before its topic exists never gets partitions.
-	in := kafkago.NewReader(kafkago.ReaderConfig{Brokers: []string{f.kafka.Addr}, Topic: "bare", GroupID: "bare", StartOffset: kafkago.FirstOffset, MinBytes: 1, MaxBytes: 1 << 20})
+	in := kafkago.NewReader(kafkago.ReaderConfig{Brokers: []string{f.kafka.Addr}, Topic: f.prefix + "bare", GroupID: f.prefix + "bare", StartOffset: kafkago.FirstOffset, MinBytes: 1, MaxBytes: 1 << 20})
 	b.Cleanup(func() { out.Close(); in.Close() })
 	if _, err := in.FetchMessage(b.Context()); err != nil {
 		b.Fatal(err)

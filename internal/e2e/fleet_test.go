@@ -20,6 +20,7 @@ type fleet struct {
 	kafka      *servertest.Broker
 	clickhouse *servertest.ClickHouseServer
 	postgres   *servertest.PostgresServer
+	prefix     string             // of its topics and groups: several fleets may use one broker
 	procs      map[string]*server // by name, such as score-2
 }
 
@@ -28,13 +29,13 @@ type fleet struct {
 func newFleet(t testing.TB, secure bool) *fleet {
 	t.Helper()
 	lane.Long(t, "three servers")
-	f := &fleet{procs: map[string]*server{}, kafka: servertest.Kafka(t, servertest.KafkaOptions{Secure: secure}),
+	f := &fleet{procs: map[string]*server{}, prefix: fmt.Sprintf("fleet-%016x.", rand.Uint64()), kafka: servertest.Kafka(t, servertest.KafkaOptions{Secure: secure}),
 		clickhouse: servertest.OwnClickHouse(t), postgres: servertest.OwnPostgres(t)}
 	f.world = newWorld(t)
 	if secure {
 		f.configure(f.secureKafka(servertest.KafkaPassword))
 	} else {
-		f.configure(fmt.Sprintf("kafka: {brokers: [%q], partitions: 4}\n", f.kafka.Addr))
+		f.configure(fmt.Sprintf("kafka: {brokers: [%q], prefix: %q, partitions: 4}\n", f.kafka.Addr, f.prefix))
 	}
 	f.configure(fmt.Sprintf("clickhouse: {addr: %q}\npostgres: {url: %q}\n", f.clickhouse.Addr, f.postgres.Database(t, "")))
 	out := must(t, f.args("migrate")...)
@@ -52,8 +53,8 @@ func (f *fleet) secureKafka(password string) string {
 	if err := os.WriteFile(ca, f.kafka.CA, 0o600); err != nil {
 		f.t.Fatal(err)
 	}
-	return fmt.Sprintf("kafka: {brokers: [%q], partitions: 4, tls: tls, ca_file: %q, sasl: {mechanism: scram-sha-512, user: %q, password: %q}}\n",
-		f.kafka.SASLAddr, ca, servertest.KafkaUser, password)
+	return fmt.Sprintf("kafka: {brokers: [%q], prefix: %q, partitions: 4, tls: tls, ca_file: %q, sasl: {mechanism: scram-sha-512, user: %q, password: %q}}\n",
+		f.kafka.SASLAddr, f.prefix, ca, servertest.KafkaUser, password)
 }
 
 // configure adds to redalert.yaml.

@@ -37,7 +37,7 @@ func (l *Log) Check(ctx context.Context) error {
 		return errors.Join(problems...)
 	}
 	for _, topic := range []string{TopicFeedback, TopicAlerts} {
-		problems = append(problems, l.checkTopic(ctx, n, l.cfg.Prefix+topic)...)
+		problems = append(problems, l.checkTopic(ctx, n, l.cfg.Prefix+topic, len(brokers))...)
 	}
 	if len(problems) == 0 {
 		if _, err := l.PartitionLags(ctx, TopicFeedback, "doctor"); err != nil {
@@ -99,7 +99,8 @@ func (l *Log) checkAdvertised(ctx context.Context, n *connections, brokers []kaf
 	return problems
 }
 
-func (l *Log) checkTopic(ctx context.Context, n *connections, name string) (problems []error) {
+// checkTopic looks at one topic, on a cluster of that many brokers.
+func (l *Log) checkTopic(ctx context.Context, n *connections, name string, brokers int) (problems []error) {
 	t, err := n.topic(ctx, name)
 	if err != nil {
 		return []error{unavailable("topic "+name, err)}
@@ -117,9 +118,7 @@ func (l *Log) checkTopic(ctx context.Context, n *connections, name string) (prob
 	if t.partitions < l.cfg.Partitions {
 		bad("%w", tooFew(t.partitions, l.cfg.Partitions))
 	}
-	if t.replicas < l.cfg.Replication {
-		bad("it has %d copies and %d are configured; a broker that is lost may take events with it", t.replicas, l.cfg.Replication)
-	}
+	problems = append(problems, l.checkCopies(t, brokers)...)
 	if ms := t.number(retentionMS); ms < 0 || ms > maxRetention.Milliseconds() {
 		bad(`it is kept for more than 30 days; run "redalert migrate"`)
 	} else if ms != l.cfg.Retention.Milliseconds() {
@@ -127,6 +126,27 @@ func (l *Log) checkTopic(ctx context.Context, n *connections, name string) (prob
 	}
 	if t.number(maxMessage) < maxMessageBytes {
 		bad(`it takes messages of %d bytes, and %d are needed; run "redalert migrate"`, t.number(maxMessage), maxMessageBytes)
+	}
+	return problems
+}
+
+// checkCopies looks whether an acknowledged event outlives the loss of a broker.
+func (l *Log) checkCopies(t topicState, brokers int) (problems []error) {
+	bad := func(format string, args ...any) {
+		problems = append(problems, fmt.Errorf("topic "+t.name+": "+format, args...))
+	}
+	switch {
+	case t.replicas < l.cfg.Replication:
+		bad("it has %d copies and %d are configured; a broker that is lost may take events with it; "+
+			"more copies of a topic that is there are made with kafka-reassign-partitions.sh", t.replicas, l.cfg.Replication)
+	case t.replicas == 1 && brokers > 1:
+		bad("it has a single copy though there are %d brokers, as kafka.replication is 1; a broker that is lost takes its events with it: "+
+			"set kafka.replication to %d, and have kafka-reassign-partitions.sh make the copies of a topic that is there",
+			brokers, min(brokers, manyCopies))
+	}
+	if t.unsafe() {
+		bad(`its min.insync.replicas is %d, so that an acknowledged event may be on one broker only, and lost with it; run "redalert migrate", which sets %d`,
+			t.number(minInSync), safeCopies)
 	}
 	return problems
 }

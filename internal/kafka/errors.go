@@ -20,9 +20,10 @@ var (
 	// ErrClosed is returned by everything after Close.
 	ErrClosed = errors.New("the log is closed")
 	// ErrStale is returned by the Commit of a batch whose partitions have been
-	// given out anew since. It took nothing back that another member has
-	// committed; the events come again, to this member or another.
-	ErrStale = errors.New("the batch's partitions were given out anew since it was fetched")
+	// given out anew since, or whose log was made anew. It took nothing back that
+	// another member has committed; what is in the log comes again, to this member
+	// or another.
+	ErrStale = errors.New("the batch's partitions were given out anew, or made anew, since it was fetched")
 	// ErrStalled is returned by Fetch when events wait, the brokers answer, and
 	// rebuilding the member did not help. The process should end and be started anew.
 	ErrStalled = fmt.Errorf("events wait and cannot be fetched: %w", schemas.ErrRestart)

@@ -96,6 +96,9 @@ func (s *session) readOnce(ctx context.Context, n *connections, p *partition, ro
 
 // locate finds where to read when the offset is not in the log: at the first
 // read of all that is its start; else retention has passed us, or the log was cut.
+// Of those the group is told by a commit, so that they are counted once: next is
+// then ahead of committed, and take makes a batch of that, without events if there
+// are none.
 func (s *session) locate(ctx context.Context, n *connections, p *partition) error {
 	ends, err := n.ends(ctx, s.m.topic, []int{p.id})
 	if err != nil {
@@ -114,12 +117,15 @@ func (s *session) locate(ctx context.Context, n *connections, p *partition) erro
 	}
 	s.m.mu.Lock()
 	defer s.m.mu.Unlock()
-	if cut {
-		p.entries, p.bytes = nil, 0
-	}
-	if p.next = first; len(p.entries) == 0 {
+	switch {
+	case cut:
+		p.entries, p.bytes, p.committed = nil, 0, first-1
+		s.cuts++
+	case p.next < 0:
 		p.committed = first
 	}
+	p.next = first
+	s.m.wake.all()
 	return nil
 }
 

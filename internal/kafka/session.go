@@ -33,8 +33,8 @@ type partition struct {
 	id        int
 	entries   []*entry // from committed on, rising
 	bytes     int
-	committed int64     // the next offset that is not committed; below 0: not known yet
-	next      int64     // the next offset to read; below 0: from the start of the log
+	committed int64     // the next offset that is not committed; below 0: none is
+	next      int64     // the next offset to read, behind all entries; below 0: from the start of the log
 	read      time.Time // when something was last read in this session; zero for never
 }
 
@@ -45,6 +45,7 @@ type session struct {
 	gen    *kafkago.Generation
 	parts  []*partition // by id
 	turn   int          // which partition is first in the next batch
+	cuts   int          // times a log was cut; batches of before are stale
 	began  time.Time
 	ended  bool          // m.mu guards it
 	commit chan struct{} // holds one token: the right to commit
@@ -69,14 +70,17 @@ type ref struct {
 // batch is what one Fetch takes: entries, and the offsets that commit them.
 type batch struct {
 	s    *session
+	cuts int // of the session when it was taken
 	refs []ref
 	upto map[int]int64
 }
 
 // take answers the oldest entries, one from each partition in turn. It removes
-// nothing. The caller holds m.mu.
+// nothing. Of a partition whose entries are all in the batch, it commits whatever
+// was read: what lies between the last of them and next is no event, or lost. The
+// caller holds m.mu.
 func (s *session) take(limit int) *batch {
-	b := &batch{s: s, upto: map[int]int64{}}
+	b := &batch{s: s, cuts: s.cuts, upto: map[int]int64{}}
 	size, open := 0, len(s.parts)
 	at := make([]int, len(s.parts))
 	for i := s.turn; open > 0 && len(b.refs) < limit && size < maxBatchBytes; i++ {
@@ -97,6 +101,11 @@ func (s *session) take(limit int) *batch {
 			size += len(e.value)
 		}
 	}
+	for k, p := range s.parts {
+		if at[k] >= len(p.entries) && p.next > p.committed {
+			b.upto[p.id] = p.next
+		}
+	}
 	return b
 }
 
@@ -104,8 +113,8 @@ func (b *batch) empty() bool { return len(b.upto) == 0 }
 
 // commit makes the group move on to behind the batch. A commit that is behind
 // what is committed already changes nothing. It answers ErrStale, and changes
-// nothing, once the batch's assignment has ended. When ctx ends first the
-// commit may still be made.
+// nothing, once the batch's assignment has ended or a log was cut: its offsets
+// mean other events then. When ctx ends first the commit may still be made.
 func (b *batch) commit(ctx context.Context) error {
 	s := b.s
 	s.m.touch(false)
@@ -114,7 +123,7 @@ func (b *batch) commit(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("commit %s: %w", s.m.id, ctx.Err())
 	}
-	offsets, err := s.ahead(b.upto)
+	offsets, err := b.ahead()
 	if err != nil || len(offsets) == 0 {
 		s.commit <- struct{}{}
 		return err
@@ -122,7 +131,7 @@ func (b *batch) commit(ctx context.Context) error {
 	done := make(chan error, 1)
 	go func() { // the library's call takes no context; it has a timeout
 		err := s.gen.CommitOffsets(map[string]map[int]int64{s.m.topic: offsets})
-		done <- s.committed(offsets, err)
+		done <- b.committed(offsets, err)
 		s.commit <- struct{}{}
 	}()
 	select {
@@ -134,23 +143,26 @@ func (b *batch) commit(ctx context.Context) error {
 }
 
 // ahead keeps the offsets that go beyond what is committed.
-func (s *session) ahead(upto map[int]int64) (map[int]int64, error) {
+func (b *batch) ahead() (map[int]int64, error) {
+	s := b.s
 	s.m.mu.Lock()
 	defer s.m.mu.Unlock()
-	if s.ended {
+	if s.ended || s.cuts != b.cuts {
 		return nil, fmt.Errorf("commit %s: %w", s.m.id, ErrStale)
 	}
 	offsets := map[int]int64{}
 	for _, p := range s.parts {
-		if to, ok := upto[p.id]; ok && to > p.committed {
+		if to, ok := b.upto[p.id]; ok && to > p.committed {
 			offsets[p.id] = to
 		}
 	}
 	return offsets, nil
 }
 
-// committed takes the broker's answer to a commit.
-func (s *session) committed(offsets map[int]int64, err error) error {
+// committed takes the broker's answer to a commit. Where a log was cut meanwhile,
+// the next commit sets the group's offset right.
+func (b *batch) committed(offsets map[int]int64, err error) error {
+	s := b.s
 	if err != nil && fenced(err) {
 		s.end()
 	}
@@ -161,6 +173,8 @@ func (s *session) committed(offsets map[int]int64, err error) error {
 		return fmt.Errorf("commit %s: %w: %w", s.m.id, ErrStale, err)
 	case err != nil:
 		return unavailable("commit "+s.m.id, err)
+	case s.cuts != b.cuts:
+		return fmt.Errorf("commit %s: %w", s.m.id, ErrStale)
 	}
 	for _, p := range s.parts {
 		if to, ok := offsets[p.id]; ok {

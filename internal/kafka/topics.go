@@ -19,6 +19,14 @@ const (
 	minInSync     = "min.insync.replicas"
 )
 
+// With manyCopies of a partition, what is acknowledged has to be on safeCopies
+// of them: any one broker may be lost, and any one down, without loss or
+// standstill. With fewer copies one broker that is down would stop all writing.
+const (
+	manyCopies = 3
+	safeCopies = 2
+)
+
 // topicState is one topic as it is on the brokers.
 type topicState struct {
 	name       string
@@ -28,10 +36,11 @@ type topicState struct {
 	settings   map[string]string
 }
 
-// Migrate creates the topics that are missing and sets retention and message
-// size of those that exist; it may be run at any time. It refuses a topic that
-// is compacted, and does not add partitions: an event's partition follows from
-// its key and their number, and the order of a customer's events would break.
+// Migrate creates the topics that are missing and sets retention, message size
+// and, with three copies or more, min.insync.replicas (2 where it is less) of
+// those that exist; it may be run at any time. It refuses a topic that is
+// compacted, and does not add copies or partitions: an event's partition follows
+// from its key and their number, and the order of a customer's events would break.
 func (l *Log) Migrate(ctx context.Context) error {
 	n, err := connect(&l.cfg) // not what l.conns may have cached
 	if err != nil {
@@ -127,22 +136,28 @@ func (t topicState) number(name string) int64 {
 	return v
 }
 
+// unsafe reports whether the brokers acknowledge what only one of many copies holds.
+func (t topicState) unsafe() bool {
+	return t.replicas >= manyCopies && t.number(minInSync) < safeCopies
+}
+
 // wanted is what a topic of ours has to be set to.
-func wanted(c *Config) map[string]string {
-	return map[string]string{
+func wanted(t topicState, c *Config) map[string]string {
+	w := map[string]string{
 		retentionMS:   strconv.FormatInt(c.Retention.Milliseconds(), 10),
 		maxMessage:    strconv.Itoa(maxMessageBytes),
 		timestampType: "LogAppendTime", // retention by the brokers' clock, whatever ours says
 	}
+	if t.unsafe() {
+		w[minInSync] = strconv.Itoa(safeCopies)
+	}
+	return w
 }
 
 func (n *connections) create(ctx context.Context, name string, c *Config) error {
 	entries := []kafkago.ConfigEntry{{ConfigName: cleanupPolicy, ConfigValue: "delete"}}
-	for k, v := range wanted(c) {
+	for k, v := range wanted(topicState{replicas: c.Replication}, c) {
 		entries = append(entries, kafkago.ConfigEntry{ConfigName: k, ConfigValue: v})
-	}
-	if c.Replication >= 3 { // what is acknowledged is on two brokers, and one may be down
-		entries = append(entries, kafkago.ConfigEntry{ConfigName: minInSync, ConfigValue: "2"})
 	}
 	res, err := n.client.CreateTopics(ctx, &kafkago.CreateTopicsRequest{Topics: []kafkago.TopicConfig{
 		{Topic: name, NumPartitions: c.Partitions, ReplicationFactor: c.Replication, ConfigEntries: entries},
@@ -163,7 +178,7 @@ func (n *connections) create(ctx context.Context, name string, c *Config) error 
 // adjust sets what differs.
 func (n *connections) adjust(ctx context.Context, t topicState, c *Config) error {
 	var changes []kafkago.IncrementalAlterConfigsRequestConfig
-	for k, v := range wanted(c) {
+	for k, v := range wanted(t, c) {
 		if t.settings[k] != v {
 			changes = append(changes, kafkago.IncrementalAlterConfigsRequestConfig{Name: k, Value: v, ConfigOperation: kafkago.ConfigOperationSet})
 		}

@@ -10,14 +10,16 @@ import (
 
 	"redalert/ingest"
 	"redalert/internal/servertest"
+	"redalert/schemas"
 )
 
 // rowsOf puts one row into each table of a schema's version, by the version
-// that brought it.
+// that brought it. TestUpgradeFromEverySchema wants one in every table.
 var rowsOf = map[int][]string{
 	1: {"INSERT INTO meta VALUES ('made_by', 'v1')"},
 	2: {
-		"INSERT INTO receipts VALUES ('e1', 'h')", "INSERT INTO cursors VALUES ('imap', 'uid 7')",
+		"INSERT INTO receipts VALUES ('e1', 'h')", "INSERT INTO receipts_pending (event_id, event) VALUES ('e1', '{}')",
+		"INSERT INTO cursors VALUES ('imap', 'uid 7')",
 		"INSERT INTO quarantine VALUES ('q1', 'shop', 'invalid', 'no date', 'a.csv:7', 1, '', 'open', 1, '')",
 		"INSERT INTO blobs VALUES ('\\x00', 'a')", "INSERT INTO threads VALUES ('<a>', '<a>')",
 		"INSERT INTO customers VALUES ('c1', 'Ann', 1, '', 1, '', 1, '', 1, false, 1, 'ann', '')",
@@ -28,15 +30,61 @@ var rowsOf = map[int][]string{
 		"INSERT INTO cases SELECT 'k1', 1, 'c1', 'c1', 'new', true, 1, 1, '', '', '', 0, '', '', 0, 0, 0, 0, '', '{}'",
 		"INSERT INTO case_alerts VALUES ('e1', 'k1', 1, true, '')", "INSERT INTO clock_jobs VALUES ('digest', 'd', 1, 1)",
 		"INSERT INTO case_events VALUES ('k1', 1, 1, '', '{}')", "INSERT INTO settings VALUES (1, '{}')",
+		"INSERT INTO notifications VALUES ('n1', 'k1', 1, 'assigned', '', 'ann@example.com', 'mail', '<n1>', 'queued', false, 0, 1, 1, 0, '', 'e1', 'x')",
+	},
+	4: {
+		"INSERT INTO users VALUES ('ann@example.com', 'Ann', 'manager', '{north,south}', 'UTC', 'h', false, 1)",
+		"INSERT INTO sessions VALUES ('h', 'ann@example.com', '', 1, 2)", "INSERT INTO tokens VALUES ('h', 'shop', 'ingest', 'shop', 1, NULL)",
 	},
 	6: {"INSERT INTO learned VALUES ('churn', 7, '{\"a\":1}')"},
+	7: {
+		"INSERT INTO marks VALUES ('e1', 1, '{}')", "INSERT INTO layers VALUES (1, '{}')", "INSERT INTO layer_uses VALUES (1, '{}')",
+	},
 }
 
 // renamed says what tables are called now.
 var renamed = map[string]string{"learned": "fits"}
 
+// keptRow is a row that an upgrade must keep.
+type keptRow struct {
+	table string // as it is called now
+	doc   string // the row as JSON
+}
+
+// filled brings a database to a version and puts a row into each of its tables.
+func filled(t *testing.T, d *DB, ms []schemas.Migration) (rows []keptRow) {
+	t.Helper()
+	has := map[string]bool{"schema_migrations": true} // the steps themselves
+	for v, m := range ms {
+		if _, err := d.step(t.Context(), ms[:v+1]); err != nil {
+			t.Fatal(m.Name, err)
+		}
+		for _, insert := range rowsOf[v+1] {
+			if _, err := d.exec(t.Context(), insert); err != nil {
+				t.Fatal(insert, err)
+			}
+			table := strings.Fields(insert)[2]
+			doc, err := first(t.Context(), d, nil, value[string], "SELECT to_jsonb(x)::text FROM "+table+" x")
+			if err != nil {
+				t.Fatal(insert, err)
+			}
+			rows, has[table] = append(rows, keptRow{cmp.Or(renamed[table], table), doc}), true
+		}
+	}
+	tables, err := query(t.Context(), d, value[string], "SELECT table_name::text FROM information_schema.tables WHERE table_schema = current_schema()")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range tables {
+		if !has[table] {
+			t.Errorf("schema %d: no row is put into %s", len(ms), table)
+		}
+	}
+	return rows
+}
+
 // TestUpgradeFromEverySchema: a database of each version, with content, comes
-// to the newest and keeps every row.
+// to the newest and keeps every row, with what it held.
 func TestUpgradeFromEverySchema(t *testing.T) {
 	ms, err := migrations()
 	if err != nil {
@@ -49,19 +97,7 @@ func TestUpgradeFromEverySchema(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { d.Close() })
-		var want []string
-		for v, m := range ms[:from] {
-			if _, err := d.step(t.Context(), ms[:v+1]); err != nil {
-				t.Fatal(m.Name, err)
-			}
-			for _, insert := range rowsOf[v+1] {
-				if _, err := d.exec(t.Context(), insert); err != nil {
-					t.Fatal(insert, err)
-				}
-				table := strings.Fields(insert)[2]
-				want = append(want, cmp.Or(renamed[table], table))
-			}
-		}
+		rows := filled(t, d, ms[:from])
 		if _, err := Open(t.Context(), cfg); !errors.Is(err, ErrOlder) {
 			t.Fatalf("schema %d opens: %v, want ErrOlder", from, err)
 		}
@@ -71,9 +107,11 @@ func TestUpgradeFromEverySchema(t *testing.T) {
 			}
 		}
 		again := openURL(t, cfg.URL)
-		for _, table := range want {
-			if n := count(t, again, table); n != 1 {
-				t.Errorf("from %d: %d rows of %s, want 1", from, n, table)
+		for _, r := range rows {
+			n := count(t, again, r.table)
+			same, err := first(t.Context(), again, nil, value[int], "SELECT count(*) FROM "+r.table+" x WHERE to_jsonb(x) @> $1::jsonb", r.doc)
+			if n != 1 || same != 1 || err != nil {
+				t.Errorf("from %d: %d rows of %s, %d of them with %s, %v", from, n, r.table, same, r.doc, err)
 			}
 		}
 	}

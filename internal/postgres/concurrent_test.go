@@ -198,6 +198,21 @@ func TestPendingAge(t *testing.T) {
 		if got, err := some.Pending(t.Context(), 10); err != nil || len(got) != want {
 			t.Errorf("reserved more than %v ago: %d events, %v; want %d", age, len(got), err, want)
 		}
+		n, wait, err := some.Unpublished(t.Context())
+		if err != nil || n != 2 || wait > age || wait < age-10*time.Second { // the test takes less than that
+			t.Errorf("reserved more than %v ago: %d unpublished, all of them in %v, %v", age, n, wait, err)
+		}
+	}
+}
+
+func TestUnpublishedNone(t *testing.T) {
+	d, err := Open(t.Context(), Config{URL: open(t).cfg.URL, PendingAge: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if n, wait, err := d.Unpublished(t.Context()); n != 0 || wait != 0 || err != nil {
+		t.Errorf("%d, %v, %v", n, wait, err)
 	}
 }
 

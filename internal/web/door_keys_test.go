@@ -95,16 +95,29 @@ func TestIdempotencyKeyOverProcesses_SameBody(t *testing.T) {
 	}
 }
 
-// TestIdempotencyKeyOverProcesses_AtOnce: unstaged, many times.
+// TestIdempotencyKeyOverProcesses_AtOnce: unstaged, many times. Who finds the
+// other at work rests until that one is answered.
 func TestIdempotencyKeyOverProcesses_AtOnce(t *testing.T) {
-	one, two := twoProcesses(t, nil)
+	var answered atomic.Pointer[chan struct{}]
+	rest := func(context.Context, time.Duration) error {
+		<-*answered.Load()
+		return nil
+	}
+	one, two := twoProcesses(t, rest)
+	one.doors.rest = rest
 	for i := range 20 {
-		key, id := []string{"Idempotency-Key", string(rune('a' + i))}, string(rune('A'+i))
+		done := make(chan struct{})
+		answered.Store(&done)
+		first := sync.OnceFunc(func() { close(done) })
+		id := string(rune('A' + i))
 		var same, other [2]answer
 		var wg sync.WaitGroup
 		for k, s := range []*doorSite{one, two} {
-			wg.Go(func() { same[k] = s.post(t, survey(id, "late"), "Idempotency-Key", "same"+id) })
-			wg.Go(func() { other[k] = s.post(t, survey(id+[]string{"x", "y"}[k], "late"), key...) })
+			wg.Go(func() {
+				same[k] = s.post(t, survey(id, "late"), "Idempotency-Key", "same "+id)
+				first()
+			})
+			wg.Go(func() { other[k] = s.post(t, survey(id+[]string{"x", "y"}[k], "late"), "Idempotency-Key", "other "+id) })
 		}
 		wg.Wait()
 		if same[0].status != 202 || same[0].Results[0].Status != ingest.Accepted || same[1].status != 202 || same[0].body != same[1].body {

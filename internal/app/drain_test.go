@@ -85,16 +85,49 @@ func (y *young) Unpublished(ctx context.Context) (int64, time.Duration, error) {
 	return int64(len(all)), y.wait, err
 }
 
+// awaiting is a case of awaitUnpublished.
+type awaiting struct {
+	name    string
+	wait    time.Duration
+	left    int                          // events reserved before
+	resting func(t *testing.T, y *young) // runs in every pause
+	waits   time.Duration                // exactly so long
+	says    []string                     // in the log
+	remain  int64
+}
+
+func (c awaiting) run(t *testing.T) {
+	var log bytes.Buffer
+	y := &young{memstore.New(), c.wait}
+	a := &App{Options: Options{Log: slog.New(slog.NewTextHandler(&log, nil))}, Stores: Stores{Unpublished: y.Unpublished},
+		Door: ingest.NewDoor(ingest.DoorConfig{Receipts: y, Publisher: y})}
+	for _, id := range []string{"a", "b", "c"}[:c.left] {
+		if _, err := y.Reserve(t.Context(), []ingest.Receipt{reserved(id)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var rested time.Duration
+	a.rest = func(_ context.Context, d time.Duration) error {
+		rested, y.wait = rested+d, y.wait-d
+		if c.resting != nil {
+			c.resting(t, y)
+		}
+		return nil
+	}
+	waited, err := a.awaitUnpublished(t.Context())
+	if err != nil || waited != (c.left > 0) || rested != c.waits {
+		t.Errorf("waited %v for %v, %v; want %v", waited, rested, err, c.waits)
+	}
+	if n, _, err := y.Unpublished(t.Context()); n != c.remain || err != nil {
+		t.Errorf("%d are left, %v; want %d", n, err, c.remain)
+	}
+	if i := slices.IndexFunc(c.says, func(s string) bool { return !strings.Contains(log.String(), s) }); i >= 0 || len(c.says) == 0 && log.Len() > 0 {
+		t.Errorf("log: %s, want %q", log.String(), c.says)
+	}
+}
+
 func TestAwaitUnpublished(t *testing.T) {
-	for _, c := range []struct {
-		name    string
-		wait    time.Duration
-		left    int                          // events reserved before
-		resting func(t *testing.T, y *young) // runs in every pause
-		waits   time.Duration                // at most so long
-		says    []string                     // in the log
-		remain  int64
-	}{
+	for _, c := range []awaiting{
 		{name: "nothing there"},
 		{name: "old in a while", wait: 33 * time.Second, left: 3, waits: 34 * time.Second, says: []string{"waiting", "events=3 seconds_at_most=34", "published"}},
 		{name: "old just now", left: 1, waits: time.Second, says: []string{"waiting", "published"}},
@@ -107,35 +140,7 @@ func TestAwaitUnpublished(t *testing.T) {
 			y.wait = time.Minute
 		}},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			var log bytes.Buffer
-			y := &young{memstore.New(), c.wait}
-			a := &App{Options: Options{Log: slog.New(slog.NewTextHandler(&log, nil))}, Stores: Stores{Unpublished: y.Unpublished},
-				Door: ingest.NewDoor(ingest.DoorConfig{Receipts: y, Publisher: y})}
-			for _, id := range []string{"a", "b", "c"}[:c.left] {
-				if _, err := y.Reserve(t.Context(), []ingest.Receipt{reserved(id)}); err != nil {
-					t.Fatal(err)
-				}
-			}
-			var rested time.Duration
-			a.rest = func(_ context.Context, d time.Duration) error {
-				rested, y.wait = rested+d, y.wait-d
-				if c.resting != nil {
-					c.resting(t, y)
-				}
-				return nil
-			}
-			waited, err := a.awaitUnpublished(t.Context())
-			if err != nil || waited != (c.left > 0) || rested != c.waits {
-				t.Errorf("waited %v for %v, %v; want %v", waited, rested, err, c.waits)
-			}
-			if n, _, err := y.Unpublished(t.Context()); n != c.remain || err != nil {
-				t.Errorf("%d are left, %v; want %d", n, err, c.remain)
-			}
-			if i := slices.IndexFunc(c.says, func(s string) bool { return !strings.Contains(log.String(), s) }); i >= 0 || len(c.says) == 0 && log.Len() > 0 {
-				t.Errorf("log: %s, want %q", log.String(), c.says)
-			}
-		})
+		t.Run(c.name, c.run)
 	}
 }
 

@@ -16,11 +16,9 @@ type occasion struct {
 	episode float64
 }
 
-// untold compares who was told of what is critical with who had to be: each of
-// managers, once in every episode with a critical event, of that case. It takes
-// the ids of the critical events and the exported records, and says what is
-// wrong; occasions counts the episodes that somebody had to be told of.
-func untold(critical map[string]bool, caseEvents, notifications []map[string]any, managers ...string) (wrong []string, occasions int) {
+// occasions answers the first critical event of each episode that has one, and
+// which of the critical events are filed at all.
+func occasions(critical map[string]bool, caseEvents []map[string]any) (due map[occasion]string, filed map[string]bool) {
 	rows := slices.Clone(caseEvents)
 	slices.SortStableFunc(rows, func(a, b map[string]any) int {
 		if c := strings.Compare(str(a, "case_id"), str(b, "case_id")); c != 0 {
@@ -30,7 +28,7 @@ func untold(critical map[string]bool, caseEvents, notifications []map[string]any
 		y, _ := b["seq"].(float64)
 		return int(x - y)
 	})
-	due, filed := map[occasion]string{}, map[string]bool{}
+	due, filed = map[occasion]string{}, map[string]bool{}
 	at := occasion{}
 	for _, row := range rows {
 		if id := str(row, "case_id"); id != at.caseID {
@@ -46,6 +44,15 @@ func untold(critical map[string]bool, caseEvents, notifications []map[string]any
 			}
 		}
 	}
+	return due, filed
+}
+
+// untold compares who was told of what is critical with who had to be: each of
+// managers, once in every episode with a critical event, of that case. It takes
+// the ids of the critical events and the exported records, and says what is
+// wrong, and of how many episodes somebody had to be told.
+func untold(critical map[string]bool, caseEvents, notifications []map[string]any, managers ...string) (wrong []string, episodes int) {
+	due, filed := occasions(critical, caseEvents)
 	for id := range critical {
 		if !filed[id] {
 			wrong = append(wrong, fmt.Sprintf("critical event %s is filed in no case", id))
@@ -79,12 +86,12 @@ func untold(critical map[string]bool, caseEvents, notifications []map[string]any
 // checkTold: of everything critical the manager, who has no locations and so
 // all of them, was told.
 func (c *crash) checkTold(critical map[string]bool, notifications []map[string]any) {
-	wrong, occasions := untold(critical, c.export("case-events"), notifications, manager)
+	wrong, episodes := untold(critical, c.export("case-events"), notifications, manager)
 	for _, w := range wrong {
 		c.t.Error(w)
 	}
-	c.t.Logf("%d critical events, told of in %d episodes", len(critical), occasions)
-	if occasions == 0 {
+	c.t.Logf("%d critical events, told of in %d episodes", len(critical), episodes)
+	if episodes == 0 {
 		c.t.Error("nothing was critical, so nobody had to be told")
 	}
 }
@@ -173,6 +180,6 @@ func TestUntold(t *testing.T) {
 		}
 	}
 	if _, n := untold(critical, rows, all, "m"); n != 2 {
-		t.Errorf("%d occasions, want 2", n)
+		t.Errorf("%d episodes, want 2", n)
 	}
 }

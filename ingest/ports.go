@@ -124,22 +124,6 @@ type ThreadMail struct {
 	References []string
 }
 
-// Answers remembers what was answered under an Idempotency-Key, scoped by
-// whoever sent it, for at least 24 hours.
-type Answers interface {
-	// Answer finds an earlier answer; ErrNotFound if there is none.
-	Answer(ctx context.Context, scope, key string) (Answer, error)
-	SaveAnswer(ctx context.Context, scope, key string, a Answer) error
-}
-
-// Answer is a stored HTTP answer.
-type Answer struct {
-	BodySHA256 string // of the request
-	Status     int
-	Response   []byte
-	At         time.Time
-}
-
 // Statuses keeps how each collector is doing, for the collectors page and its
 // alarm, across processes. Report merges: nil and zero fields of last success,
 // last error and lag leave what is there (LastError is cleared by a report

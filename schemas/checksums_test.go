@@ -27,6 +27,7 @@ var shipped = map[string]string{
 	"sql/postgres/0006_learned.sql":               "bfacd91ef833129df61fe775855ccfb65dc204e4818e6cc90fcb3d9a57d03d3e",
 	"sql/postgres/0007_learn.sql":                 "720803f86a5ad7e8931c2a18ea456f3f2bce0d902dc69a29033b0650c7ad4d66",
 	"sql/postgres/0008_fits.sql":                  "b2a7572411c7d5576706d0e557edd13b84829abcf517a6ad21937b76a86a3a86",
+	"sql/postgres/0009_claims.sql":                "fc1f607d7a1f46671ef77346252ab57b5934e884e662bdc5a0e0d7ada84852f3",
 	"sql/sqlite/0001_meta.sql":                    "5937acc603bb70250e299d32418dd234736658884c9fb1c83da21ffbb875a3cc",
 	"sql/sqlite/0002_ingest.sql":                  "7f9625aee4360c22cbc480af0d31ab8993c9a0d6673938fde7a9b858c41f7e53",
 	"sql/sqlite/0003_history.sql":                 "bcaf6e723a2dc3e11b665f0aa53f77bf57c7d71c02beb8ee4f92b329dea67926",
@@ -35,6 +36,7 @@ var shipped = map[string]string{
 	"sql/sqlite/0006_clock.sql":                   "f5dd258873ba85d334fd4b8fd927f2d18f3fce1a996cb18c628101d9b22c581f",
 	"sql/sqlite/0007_learn.sql":                   "2d896692d6e4c79befdf40d20fd8a396a643082a9ea3d9acce891b83e6c4b8eb",
 	"sql/sqlite/0008_fits.sql":                    "f9fc2a2cf1b5426c67862f9d220bccf551203d70ff7db866e0f7b11e1ef1a31a",
+	"sql/sqlite/0009_claims.sql":                  "61f198db3a5e66393cbd45159850fd470fd0ee78c46a176845c9e51a62c8d41b",
 }
 
 // TestShippedStepsNeverChange: what stores have been migrated with stays as it

@@ -43,7 +43,7 @@ Ctrl-C or SIGTERM finishes what is under way and exits with 0.`,
 	f.common.flags(cmd)
 	cmd.Flags().StringVar(&f.listen, "listen", "", "`HOST:PORT` to serve at; port 0 picks a free one")
 	cmd.Flags().StringVar(&f.role, "role", "all", "what this process does: all, or some of collect,score,alert,web (apart only with the three servers)")
-	cmd.Flags().BoolVar(&f.drain, "drain", false, "work off what is there, deliver the outbox, open no listener, exit")
+	cmd.Flags().BoolVar(&f.drain, "drain", false, "work off what is there, deliver the outbox, open no listener, exit; on servers it waits up to a minute for what was accepted just before")
 	cmd.Flags().StringVar(&f.ready, "ready-file", "", "`FILE` that gets {\"url\":…,\"pid\":…} once requests are served")
 	return cmd
 }

@@ -86,6 +86,8 @@ type App struct {
 	unusual   *signals.Unusuals // see unusuals
 	scorers   []*signals.Worker // that Serve runs; Scorer is one of them
 	closers   []closer
+
+	rest func(ctx context.Context, d time.Duration) error // nil = sleep
 }
 
 type closer struct {

@@ -60,7 +60,7 @@ func (a *App) doors(roles []Role) (*web.Doors, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &web.Doors{Door: a.Door, Tokens: a.Auth.TokenBySecret, Answers: a.Stores.Answers, Hooks: hooks, Now: a.Now, Log: a.Log}, nil
+	return &web.Doors{Door: a.Door, Tokens: a.Auth.TokenBySecret, Answers: a.Stores.Answers, Hooks: hooks, Apart: a.Stores.Apart, Now: a.Now, Log: a.Log}, nil
 }
 
 // hooks reads the secrets of every signed webhook.

@@ -96,8 +96,12 @@ func (a *App) collect(ctx context.Context) error {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	if err := a.recover(ctx); err != nil && !a.Stores.Apart {
+	switch err := a.recover(ctx); {
+	case err == nil:
+	case !a.Stores.Apart:
 		return fmt.Errorf("publish what a crash left behind: %w", err)
+	default: // a server is away; collecting goes on, see recoverNowAndThen
+		a.warnUnpublished(ctx, err)
 	}
 	if a.Stores.Apart {
 		g.Go(func() error { return a.recoverNowAndThen(ctx) })
@@ -146,9 +150,15 @@ func (a *App) recoverNowAndThen(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			if err := a.recover(ctx); err != nil && ctx.Err() == nil {
-				a.Log.Warn("what was accepted but not yet in the log waits for the next try", "error", err)
+			if err := a.recover(ctx); err != nil {
+				a.warnUnpublished(ctx, err)
 			}
 		}
+	}
+}
+
+func (a *App) warnUnpublished(ctx context.Context, err error) {
+	if ctx.Err() == nil {
+		a.Log.Warn("what was accepted but not yet in the log waits for the next try", "again_in", recoverEvery, "error", err)
 	}
 }

@@ -150,35 +150,6 @@ func (l cronLog) Error(err error, msg string, kv ...any) {
 	l.log.Error("cron: "+msg, append(kv, "error", err)...)
 }
 
-// Drain works off what is there — log, cases, outbox — and returns when
-// nothing is left to do now. Mail that waits for a later attempt stays.
-func (a *App) Drain(ctx context.Context) error {
-	if err := a.settleLog(ctx); err != nil {
-		return err
-	}
-	return a.Deliver(ctx)
-}
-
-// settleLog works off what was accepted, until both logs are empty.
-func (a *App) settleLog(ctx context.Context) error {
-	if _, err := a.Door.Recover(ctx); err != nil {
-		return err
-	}
-	for {
-		scored, err := a.Scorer.Step(ctx)
-		if err != nil {
-			return fmt.Errorf("score: %w", err)
-		}
-		filed, err := a.Filer.Step(ctx)
-		if err != nil {
-			return fmt.Errorf("file: %w", err)
-		}
-		if scored+filed == 0 {
-			return nil
-		}
-	}
-}
-
 // Deliver makes one attempt for each notification that is due.
 func (a *App) Deliver(ctx context.Context) error {
 	if err := a.Sender.Drain(ctx); err != nil {

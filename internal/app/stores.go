@@ -66,6 +66,10 @@ type Stores struct {
 	Where   string   // in words, for people
 	// Apart reports that several processes may serve the same stores at once.
 	Apart bool
+	// Unpublished counts the events that are accepted and not yet in the log, and
+	// says in how long the youngest of them is old enough for Receipts.Pending to
+	// list; nil where Pending lists all of them at once.
+	Unpublished func(ctx context.Context) (n int64, wait time.Duration, err error)
 	// Prune drops what the log and the doors need no longer.
 	Prune func(ctx context.Context, before time.Time) error
 	// Exclusive runs fn while no other process runs one of the same name; it

@@ -91,6 +91,7 @@ func openServers(ctx context.Context, cfg config.Config, opt Options) (s servers
 	s.ScoreBatch = scaledBatch
 	s.log = log
 	s.Apart = true
+	s.Unpublished = pg.Unpublished
 	s.Where = "on " + strings.Join(cfg.Kafka.Brokers, ", ") + ", " + cfg.ClickHouse.Addr + " and " + pg.Where()
 	s.Prune = func(ctx context.Context, before time.Time) error {
 		_, err := pg.Prune(ctx, before)

@@ -7,11 +7,14 @@ import (
 
 // check holds the exports against what was acknowledged.
 func (c *crash) check() {
-	events := c.checkEvents()
-	red := c.checkVerdicts(events)
+	exported := c.export("events")
+	events := c.checkEvents(exported)
+	red, critical := c.checkVerdicts(events)
 	c.checkCases(red)
 	c.checkAudit(red)
-	c.checkNotifications()
+	c.checkTold(critical, c.checkNotifications())
+	c.checkOrders(exported)
+	c.checkTrend(len(red))
 	c.t.Logf("%d events, %d red, %d mails sent, %d notes", len(events), len(red), len(c.sent), len(c.notes))
 	if len(events) < *kills || len(red) < *kills/4 {
 		c.t.Errorf("too little happened to prove anything: %d events, %d red", len(events), len(red))
@@ -20,10 +23,10 @@ func (c *crash) check() {
 
 // checkEvents: every accepted item is there once, none is there twice, and
 // nothing acknowledged is missing.
-func (c *crash) checkEvents() map[string]bool {
+func (c *crash) checkEvents(exported []map[string]any) map[string]bool {
 	ids := map[string]bool{}
 	natives := map[string]int{}
-	for _, e := range c.export("events") {
+	for _, e := range exported {
 		if ids[str(e, "id")] {
 			c.t.Errorf("event %s is exported twice", str(e, "id"))
 		}
@@ -72,9 +75,11 @@ func nativeKey(e map[string]any) string {
 	return str(e, "nativeid")
 }
 
-// checkVerdicts: one verdict for each event; every red one has one alert.
-func (c *crash) checkVerdicts(events map[string]bool) map[string]bool {
-	red, seen := map[string]bool{}, map[string]bool{}
+// checkVerdicts: one verdict for each event; every red one has one alert. It
+// answers which are red, and which of those critical.
+func (c *crash) checkVerdicts(events map[string]bool) (red, critical map[string]bool) {
+	red, critical = map[string]bool{}, map[string]bool{}
+	seen := map[string]bool{}
 	for _, v := range c.export("verdicts") {
 		id := str(v, "event_id")
 		if seen[id] || !events[id] {
@@ -83,6 +88,9 @@ func (c *crash) checkVerdicts(events map[string]bool) map[string]bool {
 		seen[id] = true
 		if v["red"] == true {
 			red[id] = true
+			if str(v, "severity") == "critical" {
+				critical[id] = true
+			}
 		}
 	}
 	if len(seen) != len(events) {
@@ -99,7 +107,7 @@ func (c *crash) checkVerdicts(events map[string]bool) map[string]bool {
 	if len(alerts) != len(red) {
 		c.t.Errorf("%d alerts for %d red events", len(alerts), len(red))
 	}
-	return red
+	return red, critical
 }
 
 // checkCases: every red event is in exactly one case; one open case a customer.
@@ -155,11 +163,12 @@ func (c *crash) checkAudit(red map[string]bool) {
 	}
 }
 
-// checkNotifications: one Message-ID for each key, in the log and on the wire,
-// and everybody who had to be told was told.
-func (c *crash) checkNotifications() {
+// checkNotifications: one Message-ID for each key, in the log and on the wire;
+// what the log says is sent has arrived, and nothing else. It answers the log.
+func (c *crash) checkNotifications() []map[string]any {
 	byKey, logged := map[string]string{}, map[string]bool{}
-	for _, n := range c.export("notifications") {
+	notifications := c.export("notifications")
+	for _, n := range notifications {
 		key := fmt.Sprint(n["case_id"], n["episode"], n["kind"], n["cause"], n["recipient"], n["channel"])
 		if other := byKey[key]; other != "" {
 			c.t.Errorf("notification %s has two Message-IDs: %s and %s", key, other, str(n, "message_id"))
@@ -185,4 +194,5 @@ func (c *crash) checkNotifications() {
 	if len(logged) == 0 {
 		c.t.Error("no notification at all")
 	}
+	return notifications
 }

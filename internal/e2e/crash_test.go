@@ -32,12 +32,15 @@ func TestCrash(t *testing.T) {
 	c.check()
 }
 
+// manager is the one person whom mail goes to.
+const manager = "manager@shop.example"
+
 // newCrash makes the people and programs that use the server.
 func newCrash(t *testing.T, w *world) *crash {
 	t.Helper()
 	c := &crash{world: w, seed: uint64(time.Now().UnixNano()), acked: map[string]string{}, notes: map[string]bool{}}
 	t.Logf("seed %d", c.seed)
-	must(t, c.args("user", "add", "manager@shop.example", "--role", "manager")...)
+	must(t, c.args("user", "add", manager, "--role", "manager")...)
 	token := func(name, scope string) string {
 		return strings.TrimSpace(must(t, c.args("token", "add", name, "--scope", scope)...))
 	}

@@ -154,29 +154,65 @@ func (s *Store) Thread(_ context.Context, messageID string, references []string)
 	return thread, nil
 }
 
-// Answer finds what was answered under a key.
-func (s *Store) Answer(_ context.Context, scope, key string) (ingest.Answer, error) {
+// Claim takes a key; see ingest.Answers.
+func (s *Store) Claim(ctx context.Context, scope, key string, c ingest.Claim) (ingest.KeyState, ingest.Answer, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, ingest.Answer{}, err
+	}
 	s.doors.mu.Lock()
 	defer s.doors.mu.Unlock()
-	a, ok := s.doors.answers[[2]string{scope, key}]
-	if !ok {
-		return a, ingest.ErrNotFound
+	name := [2]string{scope, key}
+	c.At, c.Until = c.At.UTC().Truncate(time.Millisecond), c.Until.UTC().Truncate(time.Millisecond)
+	if k, there := s.doors.answers[name]; there {
+		switch state := c.Meets(k); state {
+		case ingest.KeyClaimed:
+		case ingest.KeyAnswered:
+			return state, k.Answer, nil
+		default:
+			return state, ingest.Answer{}, nil
+		}
 	}
-	return a, nil
+	s.doors.answers[name] = ingest.Keyed{Answer: ingest.Answer{BodySHA256: c.BodySHA256, At: c.At}, Holder: c.Holder, Until: c.Until}
+	return ingest.KeyClaimed, ingest.Answer{}, nil
 }
 
-// SaveAnswer keeps the first answer under a key for a day.
-func (s *Store) SaveAnswer(ctx context.Context, scope, key string, a ingest.Answer) error {
+// Finish keeps the answer to a claimed request; see ingest.Answers.
+func (s *Store) Finish(ctx context.Context, scope, key string, a ingest.Answer) (ingest.Answer, error) {
+	if err := ctx.Err(); err != nil {
+		return ingest.Answer{}, err
+	}
+	s.doors.mu.Lock()
+	defer s.doors.mu.Unlock()
+	name := [2]string{scope, key}
+	a.At = a.At.UTC().Truncate(time.Millisecond)
+	a.Response = append([]byte{}, a.Response...)
+	k, there := s.doors.answers[name]
+	switch {
+	case !there || a.Settles(k):
+		k = ingest.Keyed{Answer: a}
+		s.doors.answers[name] = k
+	case k.Answer.BodySHA256 != a.BodySHA256:
+		return ingest.Answer{}, ingest.ErrKeyLost
+	}
+	return k.Answer, nil
+}
+
+// Release gives a claim back; see ingest.Answers.
+func (s *Store) Release(ctx context.Context, scope, key, holder string, forget bool) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	s.doors.mu.Lock()
 	defer s.doors.mu.Unlock()
-	k := [2]string{scope, key}
-	a.At = a.At.UTC().Truncate(time.Millisecond)
-	a.Response = bytes.Clone(a.Response)
-	if old, ok := s.doors.answers[k]; !ok || old.At.Before(a.At.Add(-24*time.Hour)) {
-		s.doors.answers[k] = a
+	name := [2]string{scope, key}
+	k, there := s.doors.answers[name]
+	switch {
+	case !there || k.Answer.Status != 0 || k.Holder != holder:
+	case forget:
+		delete(s.doors.answers, name)
+	default:
+		k.Until = time.Time{}
+		s.doors.answers[name] = k
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ type doors struct {
 	blobs      map[string][]byte
 	quarantine map[string]schemas.Quarantined
 	threads    map[string]string
-	answers    map[[2]string]ingest.Answer
+	answers    map[[2]string]ingest.Keyed
 	collectors map[string]schemas.CollectorStatus
 }
 
@@ -48,6 +48,6 @@ func newDoors() doors {
 	return doors{
 		receipts: map[string]*receipt{}, cursors: map[string]string{}, blobs: map[string][]byte{},
 		quarantine: map[string]schemas.Quarantined{}, threads: map[string]string{},
-		answers: map[[2]string]ingest.Answer{}, collectors: map[string]schemas.CollectorStatus{},
+		answers: map[[2]string]ingest.Keyed{}, collectors: map[string]schemas.CollectorStatus{},
 	}
 }

@@ -3,6 +3,8 @@ package postgres
 import (
 	"context"
 	"time"
+
+	"redalert/ingest"
 )
 
 const pruneChunk = 5000
@@ -13,7 +15,7 @@ const pruneChunk = 5000
 // notifications are a log: both stay. It answers how many rows it removed,
 // works in short transactions, and may run on several machines at once.
 func (d *DB) Prune(ctx context.Context, before time.Time) (removed int64, err error) {
-	day := d.now().Add(-answersFor)
+	day := d.now().Add(-ingest.AnswersFor)
 	if day.Before(before) {
 		before = day
 	}

@@ -198,6 +198,21 @@ func TestPendingAge(t *testing.T) {
 		if got, err := some.Pending(t.Context(), 10); err != nil || len(got) != want {
 			t.Errorf("reserved more than %v ago: %d events, %v; want %d", age, len(got), err, want)
 		}
+		n, wait, err := some.Unpublished(t.Context())
+		if err != nil || n != 2 || wait > age || wait < age-10*time.Second { // the test takes less than that
+			t.Errorf("reserved more than %v ago: %d unpublished, all of them in %v, %v", age, n, wait, err)
+		}
+	}
+}
+
+func TestUnpublishedNone(t *testing.T) {
+	d, err := Open(t.Context(), Config{URL: open(t).cfg.URL, PendingAge: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if n, wait, err := d.Unpublished(t.Context()); n != 0 || wait != 0 || err != nil {
+		t.Errorf("%d, %v, %v", n, wait, err)
 	}
 }
 
@@ -207,7 +222,7 @@ func TestPrune(t *testing.T) {
 	d.now = func() time.Time { return now }
 	for i := range 3 {
 		at := noon.Add(time.Duration(i) * 24 * time.Hour)
-		if err := d.SaveAnswer(t.Context(), "s", fmt.Sprint(i), ingest.Answer{At: at}); err != nil {
+		if _, err := d.Finish(t.Context(), "s", fmt.Sprint(i), ingest.Answer{Status: 202, At: at}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := d.exec(t.Context(), "INSERT INTO sessions VALUES ($1, 'e', '', 0, $2)", fmt.Sprint(i), ms(at)); err != nil {
@@ -224,9 +239,9 @@ func TestPrune(t *testing.T) {
 	if want := (Counts{Receipts: 1, ReceiptsPending: 1}); err != nil || c != want {
 		t.Fatalf("%+v, %v", c, err)
 	}
-	for i, want := range []error{ingest.ErrNotFound, nil, nil} {
-		if _, err := d.Answer(t.Context(), "s", fmt.Sprint(i)); !errors.Is(err, want) {
-			t.Errorf("answer %d: %v, want %v", i, err, want)
+	for i, want := range []int{0, 1, 1} {
+		if n := count(t, d, fmt.Sprintf("answers WHERE key = '%d'", i)); n != want {
+			t.Errorf("%d answers of %d, want %d", n, i, want)
 		}
 	}
 }

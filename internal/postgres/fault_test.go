@@ -85,9 +85,17 @@ var calls = map[string]call{
 		}
 		return err
 	}, nil, []string{"threads WHERE message_id = '%s'"}},
-	"SaveAnswer": {func(ctx context.Context, d *DB, id string) error {
-		return d.SaveAnswer(ctx, "s", id, ingest.Answer{At: noon})
-	}, nil, []string{"answers WHERE key = '%s'"}},
+	"Claim": {func(ctx context.Context, d *DB, id string) error {
+		state, _, err := d.Claim(ctx, "s", id, ingest.Claim{Holder: id, At: noon, Until: noon.Add(time.Minute)})
+		if err == nil && state != ingest.KeyClaimed {
+			err = fmt.Errorf("state %d", state)
+		}
+		return err
+	}, nil, []string{"answers WHERE key = '%s' AND status = 0"}},
+	"Finish": {func(ctx context.Context, d *DB, id string) error {
+		_, err := d.Finish(ctx, "s", id, ingest.Answer{Status: 202, At: noon})
+		return err
+	}, nil, []string{"answers WHERE key = '%s' AND status = 202"}},
 	"Schedule.Done": {func(ctx context.Context, d *DB, id string) error {
 		return d.Schedule().Done(ctx, "digest", id, noon)
 	}, nil, []string{"clock_jobs WHERE key = '%s'"}},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"redalert/ingest"
 	"redalert/schemas"
@@ -155,4 +156,22 @@ func (d *DB) Pending(ctx context.Context, limit int) ([]schemas.Event, error) {
 	}, `SELECT event FROM receipts_pending WHERE reserved_at <= clock_timestamp() - make_interval(secs => $2)
 		ORDER BY seq LIMIT $1`, limit, d.cfg.PendingAge.Seconds())
 	return events, unavailable("list pending events", err)
+}
+
+// Unpublished counts events that were reserved and never marked, and says how
+// long it takes, by the server's clock, until Pending lists the youngest of
+// them; 0 when it lists all of them now.
+func (d *DB) Unpublished(ctx context.Context) (n int64, wait time.Duration, err error) {
+	type found struct {
+		n     int64
+		since float64 // seconds
+	}
+	f, err := first(ctx, d, nil, func(r row) (f found, err error) {
+		err = r.Scan(&f.n, &f.since)
+		return f, err
+	}, "SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - max(reserved_at)), 0)::double precision FROM receipts_pending")
+	if f.n > 0 {
+		wait = max(0, d.cfg.PendingAge-time.Duration(f.since*float64(time.Second)))
+	}
+	return f.n, wait, unavailable("count unpublished events", err)
 }

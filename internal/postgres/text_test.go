@@ -104,8 +104,9 @@ func TestAwkwardTextAtTheDoors(t *testing.T) {
 	checkSame(t, "thread of an answer", err, thread, text)
 
 	answer := ingest.Answer{BodySHA256: "s", Status: 202, Response: []byte{0, 1, 0xff}, At: now}
-	checkSame(t, "save answer", d.SaveAnswer(ctx, text, text, answer), 0, 0)
-	found, err := d.Answer(ctx, text, text)
+	found, err := d.Finish(ctx, text, text, answer)
+	checkSame(t, "finish", err, found, answer)
+	_, found, err = d.Claim(ctx, text, text, ingest.Claim{BodySHA256: "s", Holder: "h", At: now})
 	checkSame(t, "answer", err, found, answer)
 
 	short := "x\x00y\x01z\xff"

@@ -242,39 +242,6 @@ func Threads(t *testing.T, open func(t *testing.T) Pipeline) {
 	}.run(t, open)
 }
 
-// Answers: the first answer under a key stands for a day.
-func Answers(t *testing.T, open func(t *testing.T) Pipeline) {
-	answer := func(text string, at time.Time) ingest.Answer {
-		return ingest.Answer{BodySHA256: "sum of " + text, Status: 202, Response: []byte(text), At: at}
-	}
-	check := func(t *testing.T, s Pipeline, scope, key string, want ingest.Answer) {
-		t.Helper()
-		got, err := s.Answers.Answer(t.Context(), scope, key)
-		must(t, "Answer", err)
-		same(t, "answer", got, want)
-	}
-	suite{
-		{"first stands", false, func(t *testing.T, s Pipeline) {
-			if _, err := s.Answers.Answer(t.Context(), "a", "k"); !errors.Is(err, ingest.ErrNotFound) {
-				t.Fatalf("before: %v, want ErrNotFound", err)
-			}
-			must(t, "SaveAnswer", s.Answers.SaveAnswer(t.Context(), "a", "k", answer("one", mark(0))))
-			must(t, "SaveAnswer", s.Answers.SaveAnswer(t.Context(), "a", "k", answer("two", mark(1))))
-			must(t, "SaveAnswer", s.Answers.SaveAnswer(t.Context(), "b", "k", answer("three", mark(1))))
-			check(t, s, "a", "k", answer("one", mark(0)))
-			check(t, s, "b", "k", answer("three", mark(1)))
-			must(t, "SaveAnswer", s.Answers.SaveAnswer(t.Context(), "a", "k", answer("late", mark(24*60))))
-			check(t, s, "a", "k", answer("one", mark(0)))
-			must(t, "SaveAnswer", s.Answers.SaveAnswer(t.Context(), "a", "k", answer("next day", mark(24*60+1))))
-			check(t, s, "a", "k", answer("next day", mark(24*60+1)))
-		}},
-		{"crash", true, func(t *testing.T, s Pipeline) {
-			must(t, "SaveAnswer", s.Answers.SaveAnswer(t.Context(), "a", "k", answer("one", mark(0))))
-			check(t, s.Reopen(t), "a", "k", answer("one", mark(0)))
-		}},
-	}.run(t, open)
-}
-
 // Statuses: reports merge.
 func Statuses(t *testing.T, open func(t *testing.T) Pipeline) {
 	report := func(t *testing.T, s Pipeline, c schemas.CollectorStatus) {

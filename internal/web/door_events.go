@@ -2,8 +2,6 @@ package web
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,18 +34,22 @@ func NewHook(secrets []string) (Hook, error) {
 // it, and another 4xx with nothing kept when the request is not believed, too
 // large or unreadable.
 //
-// It is safe for concurrent use and must not be copied. All fields but Log and
-// Now are required; Hooks may be empty.
+// It is safe for concurrent use and must not be copied. All fields but Log,
+// Now and Apart are required; Hooks may be empty.
 type Doors struct {
 	Door ingest.Acceptor
 	// Tokens finds a live token by its secret; auth.ErrBadToken for none.
 	Tokens  func(ctx context.Context, bearer string) (auth.Token, error)
 	Answers ingest.Answers
 	Hooks   map[string]Hook // by source
-	Now     func() time.Time
-	Log     *slog.Logger
+	// Apart reports that other processes may serve requests over the same
+	// Answers: what another one works on is then waited for.
+	Apart bool
+	Now   func() time.Time
+	Log   *slog.Logger
 
 	keys keyLocks
+	rest func(ctx context.Context, d time.Duration) error // nil = sleep
 }
 
 // Routes mounts the doors.
@@ -154,7 +156,6 @@ func (d *Doors) serve(w http.ResponseWriter, r *http.Request, s sender, body []b
 		d.fail(w, refuse(http.StatusBadRequest, "bad_idempotency_key", fmt.Sprintf("Idempotency-Key is longer than %d bytes", maxIdempotencyKey)))
 		return
 	}
-	defer d.keys.lock(s.scope + "\x00" + key)()
 	a, err := d.once(r, s, key, body)
 	if err != nil {
 		d.fail(w, err)
@@ -164,31 +165,6 @@ func (d *Doors) serve(w http.ResponseWriter, r *http.Request, s sender, body []b
 }
 
 const maxIdempotencyKey = 255
-
-// once answers what was answered under the key before, or takes the events in
-// and remembers the answer before giving it.
-func (d *Doors) once(r *http.Request, s sender, key string, body []byte) (ingest.Answer, error) {
-	sum := sha256.Sum256(body)
-	hash := hex.EncodeToString(sum[:])
-	a, err := d.Answers.Answer(r.Context(), s.scope, key)
-	switch {
-	case err == nil && a.BodySHA256 != hash:
-		return a, refuse(http.StatusConflict, "idempotency_key_reused", "this Idempotency-Key came with another body before; use a new key for a new request")
-	case err == nil:
-		return a, nil
-	case !errors.Is(err, ingest.ErrNotFound):
-		return a, fmt.Errorf("answers: %w", err)
-	}
-	response, err := d.take(r, s, body)
-	if err != nil {
-		return a, err
-	}
-	a = ingest.Answer{BodySHA256: hash, Status: http.StatusAccepted, Response: response, At: d.now().UTC()}
-	if err := d.Answers.SaveAnswer(r.Context(), s.scope, key, a); err != nil {
-		return a, fmt.Errorf("answers: %w", err)
-	}
-	return a, nil
-}
 
 // take reads the events, hands them to the Door, and encodes the answer.
 func (d *Doors) take(r *http.Request, s sender, body []byte) ([]byte, error) {
@@ -251,9 +227,11 @@ func (d *Doors) fail(w http.ResponseWriter, err error) {
 	if !errors.As(err, &no) {
 		d.log().Error("events could not be taken in", "error", err)
 		no = refuse(http.StatusServiceUnavailable, "unavailable", "the events are not stored; send the same request again")
-		w.Header().Set("Retry-After", retryAfter)
 	}
-	if no.status == http.StatusUnauthorized {
+	switch no.status {
+	case http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", retryAfter)
+	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", `Bearer realm="redalert"`)
 	}
 	writeProblem(w, no.status, no.code, no.detail)

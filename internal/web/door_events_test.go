@@ -33,6 +33,8 @@ type doorStore struct {
 	*memstore.Store
 	logDown, answersDown, dieAtPublish atomic.Bool
 	accepts                            atomic.Int32
+	ahead                              atomic.Int64 // of doorClock, in ns
+	reserving                          func()       // runs in every Reserve; nil = nothing
 
 	mu     sync.Mutex
 	logged map[string]int // publishes by event id
@@ -52,6 +54,9 @@ func (s *doorStore) Publish(ctx context.Context, events []schemas.Event) error {
 
 func (s *doorStore) Reserve(ctx context.Context, r []ingest.Receipt) ([]ingest.Reservation, error) {
 	s.accepts.Add(1)
+	if s.reserving != nil {
+		s.reserving()
+	}
 	got, err := s.Store.Reserve(ctx, r)
 	if s.dieAtPublish.Load() {
 		panic(http.ErrAbortHandler) // the process dies here: reserved, not published, not answered
@@ -59,16 +64,25 @@ func (s *doorStore) Reserve(ctx context.Context, r []ingest.Receipt) ([]ingest.R
 	return got, err
 }
 
-func (s *doorStore) Answer(ctx context.Context, scope, key string) (ingest.Answer, error) {
+func (s *doorStore) Claim(ctx context.Context, scope, key string, c ingest.Claim) (ingest.KeyState, ingest.Answer, error) {
 	if s.answersDown.Load() {
-		return ingest.Answer{}, errors.New("answers are down")
+		return 0, ingest.Answer{}, errors.New("answers are down")
 	}
-	return s.Store.Answer(ctx, scope, key)
+	return s.Store.Claim(ctx, scope, key, c)
+}
+
+// Release is not heard of from a process that dies.
+func (s *doorStore) Release(ctx context.Context, scope, key, holder string, forget bool) error {
+	if s.dieAtPublish.Load() {
+		return errors.New("dead")
+	}
+	return s.Store.Release(ctx, scope, key, holder, forget)
 }
 
 type doorSite struct {
 	*httptest.Server
 	store *doorStore
+	doors *Doors
 }
 
 func newDoorSite(t testing.TB) *doorSite {
@@ -79,7 +93,7 @@ func newDoorSite(t testing.TB) *doorSite {
 
 func serveDoors(t testing.TB, s *doorStore) *doorSite {
 	t.Helper()
-	now := func() time.Time { return doorClock }
+	now := func() time.Time { return doorClock.Add(time.Duration(s.ahead.Load())) }
 	door := ingest.NewDoor(ingest.DoorConfig{
 		Business: schemas.Business{Timezone: time.UTC, Currency: "EUR"}, Receipts: s, Publisher: s,
 		Quarantine: s.Quarantine(), Blobs: s.Blobs(), Identities: s, Statuses: s, Now: now,
@@ -105,7 +119,7 @@ func serveDoors(t testing.TB, s *doorStore) *doorSite {
 	d.Routes(mux)
 	srv := httptest.NewServer(mux)
 	t.Cleanup(srv.Close)
-	return &doorSite{Server: srv, store: s}
+	return &doorSite{Server: srv, store: s, doors: d}
 }
 
 type answer struct {

@@ -1,0 +1,5 @@
+-- An Idempotency-Key is claimed before the events of its request are taken in.
+-- A row without an answer yet has the status 0; its key is worked on by holder,
+-- or by nobody once lease_until has passed.
+ALTER TABLE answers ADD COLUMN holder TEXT NOT NULL DEFAULT '';
+ALTER TABLE answers ADD COLUMN lease_until INTEGER NOT NULL DEFAULT 0;

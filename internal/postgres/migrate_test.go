@@ -68,7 +68,8 @@ func filled(t *testing.T, d *DB, ms []schemas.Migration) (rows []keptRow) {
 			if err != nil {
 				t.Fatal(insert, err)
 			}
-			rows, has[table] = append(rows, keptRow{cmp.Or(renamed[table], table), doc}), true
+			now := cmp.Or(renamed[table], table)
+			rows, has[table], has[now] = append(rows, keptRow{now, doc}), true, true
 		}
 	}
 	tables, err := query(t.Context(), d, value[string], "SELECT table_name::text FROM information_schema.tables WHERE table_schema = current_schema()")

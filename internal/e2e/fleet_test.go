@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,6 +23,7 @@ type fleet struct {
 	postgres   *servertest.PostgresServer
 	prefix     string             // of its topics and groups: several fleets may use one broker
 	procs      map[string]*server // by name, such as score-2
+	pointed    int                // times that point has chosen
 }
 
 // newFleet starts the three servers, bare as they are, configures and migrates
@@ -70,7 +72,7 @@ func (w *world) configure(yaml string) {
 }
 
 // roles of a small fleet: everything that may run several times over does.
-var fleetRoles = []string{"collect-1", "score-1", "score-2", "alert-1", "alert-2", "web-1"}
+var fleetRoles = []string{"collect-1", "collect-2", "score-1", "score-2", "alert-1", "alert-2", "web-1", "web-2"}
 
 // launch starts one process; its role is its name up to the dash.
 func (f *fleet) launch(name string) error {
@@ -171,6 +173,29 @@ func either(cond bool, yes, no int) int {
 	return no
 }
 
+// TestFleet_AllInOne: plain `redalert run` with the three servers configured does
+// the work of every role.
+func TestFleet_AllInOne(t *testing.T) {
+	f := newFleet(t, false)
+	s := start(t, f.args("run")...)
+	token := strings.TrimSpace(must(t, f.args("token", "add", "posts", "--scope", "ingest")...))
+	read := strings.TrimSpace(must(t, f.args("token", "add", "look", "--scope", "read")...))
+	c := &crash{}
+	code, body, err := s.request(http.MethodPost, "/v1/events", token, "application/cloudevents+json", c.event("posts", "one", 1))
+	if ok, bad := answered(code, body); err != nil || bad != nil || !ok {
+		t.Fatalf("post: %d %s %v %v", code, body, err, bad)
+	}
+	var page struct{ Items []map[string]any }
+	eventually(t, 60*time.Second, "the event is a case on the page", func() bool {
+		s.getJSON(read, "/v1/cases", &page)
+		return len(page.Items) == 1
+	})
+	if code, _, err := s.request(http.MethodGet, "/login", "", "", nil); err != nil || code != http.StatusOK {
+		t.Errorf("pages: %d, %v", code, err)
+	}
+	s.stop()
+}
+
 // TestFleet_SurvivesEverything feeds every door while processes are restarted
 // one after another, then killed at random, and each of the servers is killed
 // under load. Afterwards the exports alone must show that nothing was lost,
@@ -181,7 +206,7 @@ func TestFleet_SurvivesEverything(t *testing.T) {
 	c.outages = true
 	r := rand.New(rand.NewPCG(c.seed, 3))
 	f.launchAll(fleetRoles...)
-	f.point(c)
+	f.point(c, "")
 	stop := c.feed()
 	f.rollingRestart(c)
 	f.randomKills(c, r, *kills/10)
@@ -195,13 +220,18 @@ func TestFleet_SurvivesEverything(t *testing.T) {
 	c.check()
 }
 
-// point tells the feed where doors and pages are now.
-func (f *fleet) point(c *crash) {
-	if s := f.procs["collect-1"]; s != nil {
-		c.base.Store(&s.url)
-	}
-	if s := f.procs["web-1"]; s != nil {
-		c.desk.Store(&s.url)
+// point tells the feed where doors and pages are now: each time at the next of
+// those that run, but not at the one named.
+func (f *fleet) point(c *crash, but string) {
+	f.pointed++
+	for role, where := range map[string]*atomic.Pointer[string]{"collect": &c.base, "web": &c.desk} {
+		for i := range 2 {
+			name := fmt.Sprintf("%s-%d", role, (f.pointed+i)%2+1)
+			if s := f.procs[name]; s != nil && name != but {
+				where.Store(&s.url)
+				break
+			}
+		}
 	}
 }
 
@@ -216,11 +246,14 @@ func (f *fleet) again(c *crash, name string) {
 		}
 		return err == nil
 	})
-	f.point(c)
+	f.point(c, "")
 }
 
+// rollingRestart restarts each process in turn, as behind a proxy that sends
+// requests to the other one of its role meanwhile.
 func (f *fleet) rollingRestart(c *crash) {
 	for _, name := range fleetRoles {
+		f.point(c, name)
 		f.procs[name].stop()
 		f.again(c, name)
 	}

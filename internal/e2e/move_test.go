@@ -230,7 +230,7 @@ func TestMove(t *testing.T) {
 		t.Errorf("the old file is read as if nothing had happened: %d %s%s", code, out, errs)
 	}
 	m.launchAll("collect-1", "score-1", "alert-1", "web-1") // it lives on there
-	m.point(m.c)
+	m.point(m.c, "")
 	n := m.c.serial.Load() * 4 // the kinds repeat every four
 	for i := range int64(8) {
 		id := fmt.Sprintf("late-%d", i)

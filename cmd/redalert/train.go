@@ -24,7 +24,7 @@ the weights that the program is built with, and the model card.
 The same data and files give the same weights. --fold FILE:SET,SET names an encoder
 that public sets were kept from; the card then says how the model does on sets that
 it never saw.`,
-		Example: "  redalert train --sets DIR --encoder encoder.bin --name text-6",
+		Example: "  redalert train --sets DIR --encoder encoder.bin --name NAME",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			for _, f := range folds {
 				file, without, ok := strings.Cut(f, ":")
@@ -40,7 +40,7 @@ it never saw.`,
 				return usagef("--sets names the folder that holds text/*.jsonl.gz")
 			}
 			if o.Version == "" {
-				return usagef("--name is missing: verdicts keep the model's name, so other weights need another, such as text-6")
+				return usagef("--name is missing: verdicts keep the model's name, so other weights need another, such as text-7")
 			}
 			if o.Encoder == "" {
 				o.Encoder = filepath.Join(o.Out, "encoder.bin")

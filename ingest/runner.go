@@ -74,12 +74,14 @@ func newRunner(c Collector, to Acceptor, cfg RunnerConfig) *runner {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	if cfg.Wait == nil {
-		cfg.Wait = sleep
+		cfg.Wait = Sleep
 	}
 	return &runner{c: c, to: to, cfg: cfg}
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
+// Sleep waits for d, or until ctx ends, and answers its error then. Where tests must
+// not wait, what waits takes a function of this shape.
+func Sleep(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

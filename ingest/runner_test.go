@@ -86,3 +86,11 @@ func TestRunCollector(t *testing.T) {
 		t.Errorf("%d acks, %d events", acks, len(f.logged))
 	}
 }
+
+func TestSleepEndsWithTheContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := ingest.Sleep(ctx, time.Hour); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}

@@ -3,7 +3,6 @@ package review
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -303,14 +302,6 @@ func TestCaps(t *testing.T) {
 		if _, err := New(bad); err == nil {
 			t.Errorf("%+v was taken", bad)
 		}
-	}
-}
-
-func TestWaitEndsWithTheContext(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := sleep(ctx, time.Hour); !errors.Is(err, context.Canceled) {
-		t.Error(err)
 	}
 }
 

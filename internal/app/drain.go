@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"redalert/ingest"
 )
 
 // Drain works off what is there — log, cases, outbox — and returns when
@@ -90,12 +92,5 @@ func (a *App) pause(ctx context.Context, t time.Duration) error {
 	if a.rest != nil {
 		return a.rest(ctx, t)
 	}
-	timer := time.NewTimer(t)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return ingest.Sleep(ctx, t)
 }

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"time"
 
+	"redalert/ingest"
+
 	kafkago "github.com/segmentio/kafka-go"
 )
 
@@ -61,7 +63,7 @@ func (l *Log) Ping(ctx context.Context) error {
 	defer cancel()
 	for pause := firstBackoff; ; pause = min(2*pause, longestBack) {
 		err := l.conns.look(ctx)
-		if err == nil || !settling(err) || sleep(ctx, pause) != nil {
+		if err == nil || !settling(err) || ingest.Sleep(ctx, pause) != nil {
 			return unavailable("kafka", err)
 		}
 	}

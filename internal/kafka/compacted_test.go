@@ -31,20 +31,9 @@ func compactAway(c *kfake.Cluster, values [][]byte, end int64) {
 	binary.BigEndian.PutUint32(raw[17:], crc32.Checksum(raw[21:], crc32.MakeTable(crc32.Castagnoli)))
 	c.ControlKey(int16(kmsg.Fetch), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		c.KeepControl()
-		req := r.(*kmsg.FetchRequest)
-		res := req.ResponseKind().(*kmsg.FetchResponse)
-		for _, t := range req.Topics {
-			rt := kmsg.NewFetchResponseTopic()
-			rt.Topic, rt.TopicID = t.Topic, t.TopicID
-			for _, p := range t.Partitions {
-				rp := kmsg.NewFetchResponseTopicPartition()
-				rp.Partition, rp.HighWatermark, rp.LastStableOffset, rp.RecordBatches = p.Partition, end, end, raw
-				rt.Partitions = append(rt.Partitions, rp)
-			}
-			res.Topics = append(res.Topics, rt)
-		}
-		time.Sleep(5 * time.Millisecond) // a broker would wait too
-		return res, nil, true
+		return fetchAnswer(r, func(p *kmsg.FetchResponseTopicPartition) {
+			p.HighWatermark, p.LastStableOffset, p.RecordBatches = end, end, raw
+		}), nil, true
 	})
 }
 

@@ -27,21 +27,27 @@ func answerFetches(c *kfake.Cluster, on *atomic.Bool, code int16) {
 		if !on.Load() {
 			return nil, nil, false
 		}
-		req := r.(*kmsg.FetchRequest)
-		res := req.ResponseKind().(*kmsg.FetchResponse)
-		for _, t := range req.Topics {
-			rt := kmsg.NewFetchResponseTopic()
-			rt.Topic, rt.TopicID = t.Topic, t.TopicID
-			for _, p := range t.Partitions {
-				rp := kmsg.NewFetchResponseTopicPartition()
-				rp.Partition, rp.ErrorCode, rp.HighWatermark = p.Partition, code, 100
-				rt.Partitions = append(rt.Partitions, rp)
-			}
-			res.Topics = append(res.Topics, rt)
-		}
-		time.Sleep(5 * time.Millisecond) // a broker would wait too
-		return res, nil, true
+		return fetchAnswer(r, func(p *kmsg.FetchResponseTopicPartition) { p.ErrorCode, p.HighWatermark = code, 100 }), nil, true
 	})
+}
+
+// fetchAnswer answers a fetch with the same for every partition.
+func fetchAnswer(r kmsg.Request, fill func(*kmsg.FetchResponseTopicPartition)) kmsg.Response {
+	req := r.(*kmsg.FetchRequest)
+	res := req.ResponseKind().(*kmsg.FetchResponse)
+	for _, t := range req.Topics {
+		rt := kmsg.NewFetchResponseTopic()
+		rt.Topic, rt.TopicID = t.Topic, t.TopicID
+		for _, p := range t.Partitions {
+			rp := kmsg.NewFetchResponseTopicPartition()
+			rp.Partition = p.Partition
+			fill(&rp)
+			rt.Partitions = append(rt.Partitions, rp)
+		}
+		res.Topics = append(res.Topics, rt)
+	}
+	time.Sleep(5 * time.Millisecond) // a broker would wait too
+	return res
 }
 
 func TestTrap_StallIsNoticed(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"io"
 	"time"
 
+	"redalert/ingest"
+
 	kafkago "github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
 )
@@ -37,7 +39,7 @@ func (s *session) read(ctx context.Context, n *connections, p *partition) {
 			continue
 		}
 		s.m.troubled(fmt.Sprintf("read partition %d", p.id), err)
-		if sleep(ctx, pause) != nil {
+		if ingest.Sleep(ctx, pause) != nil {
 			return
 		}
 		pause = min(2*pause, longestBack)
@@ -215,15 +217,4 @@ func (s *session) keep(p *partition, entries []*entry, next int64) {
 	}
 	s.m.stats.MostBuffered = max(s.m.stats.MostBuffered, buffered)
 	s.m.wake.all()
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"redalert/ingest"
+
 	kafkago "github.com/segmentio/kafka-go"
 )
 
@@ -31,7 +33,7 @@ func (l *Log) PartitionLags(ctx context.Context, topic, group string) ([]Partiti
 		if err == nil {
 			return lags, nil
 		}
-		if !settling(err) || sleep(ctx, pause) != nil {
+		if !settling(err) || ingest.Sleep(ctx, pause) != nil {
 			return nil, unavailable(what, err)
 		}
 	}

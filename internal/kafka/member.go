@@ -158,7 +158,7 @@ func (m *member) run() {
 		}
 		if err := m.join(); err != nil {
 			m.down("join group "+m.id, err)
-			sleep(m.ctx, time.Second)
+			ingest.Sleep(m.ctx, time.Second)
 		}
 	}
 }

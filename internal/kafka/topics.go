@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"redalert/ingest"
+
 	kafkago "github.com/segmentio/kafka-go"
 )
 
@@ -67,7 +69,7 @@ func (l *Log) settled(ctx context.Context) error {
 	defer cancel()
 	for {
 		err := l.look(ctx)
-		if err == nil || sleep(ctx, firstBackoff) != nil {
+		if err == nil || ingest.Sleep(ctx, firstBackoff) != nil {
 			return err
 		}
 	}

@@ -101,14 +101,7 @@ func (d *Doors) pause(ctx context.Context, t time.Duration) error {
 	if d.rest != nil {
 		return d.rest(ctx, t)
 	}
-	timer := time.NewTimer(t)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return ingest.Sleep(ctx, t)
 }
 
 // release gives a claim back. If the store does not hear of it, the claim
